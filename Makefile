@@ -1,0 +1,51 @@
+# The chores of this repository: people, hooks and CI call the same targets.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONPATH := $(CURDIR)
+export DO_NOT_TRACK := 1
+
+.PHONY: all install demo test check types lint contracts fmt docs lock trial sweep bench bench-pipeline bench-registry bench-gate pythons clean
+
+all: check test
+
+install: .venv/.installed
+
+# python -m venv and pip exist wherever Python does; uv then installs the hash-locked set in seconds.
+.venv/.installed: requirements-uv.txt requirements-dev.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing Tenure and what it is locked to into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip sync --quiet --allow-empty-requirements --require-hashes requirements-dev.txt requirements-uv.txt
+	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip check --quiet
+	@touch $@
+
+demo: install
+	@$(BIN)/python -m examples.demo $(if $(KEEP),--keep)
+
+test: install
+	@$(BIN)/python -m pytest --durations=20
+
+check: lint types contracts
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: install
+	@$(BIN)/pyright
+
+contracts: install
+	@$(BIN)/lint-imports
+
+fmt: install
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: install
+	@for set in requirements requirements-dev requirements-uv; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header $$set.in -o $$set.txt; done
+
+clean:
+	rm -rf .venv
