@@ -1,7 +1,8 @@
 """What flows between stages: frozen values that carry identities, never frames.
 
 Each record carries the identity of the one before it, so lineage reads from either end:
-Batch → ValidationReport → Snapshot → TrainingSet → Candidate → Evaluation → Version → Assignment.
+Batch → Staged → ValidationReport → Snapshot → TrainingSet → Candidate → Evaluation → Version
+→ Assignment.
 Digests are lower-case sha256 in hexadecimal. Times are aware, in UTC. Order comes from `seq`.
 """
 
@@ -25,7 +26,9 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": 1, "a": 0.1})
     b'{"a":0.1,"b":1}'
     """
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+    return orjson.dumps(
+        value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+    )
 
 
 def digest_of(value: Any) -> str:
@@ -296,7 +299,7 @@ class GateCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Candidate against champion on the same rows; positive difference means the candidate is better."""
+    """Candidate against champion on the same rows; a positive difference favours the candidate."""
 
     method: str
     metric: str

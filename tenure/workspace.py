@@ -151,7 +151,9 @@ def read_settings(root: Path) -> dict[str, Any]:
     known = {"simulated", "ledger", "store", "prefect_api_url", "ports", "anchor"}
     for key in settings:
         if key not in known:
-            raise BadSetting(file=str(file), key=key, got="unknown", wanted=" | ".join(sorted(known)))
+            raise BadSetting(
+                file=str(file), key=key, got="unknown", wanted=" | ".join(sorted(known))
+            )
     return settings
 
 
@@ -186,7 +188,10 @@ def open_workspace(
     simulated = settings.get("simulated", False)
     if not isinstance(simulated, bool):
         raise BadSetting(
-            file=str(root / "config/settings.yaml"), key="simulated", got=simulated, wanted="true | false"
+            file=str(root / "config/settings.yaml"),
+            key="simulated",
+            got=simulated,
+            wanted="true | false",
         )
     return Workspace(
         root=root,

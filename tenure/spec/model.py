@@ -57,9 +57,9 @@ class DataSpec(Section):
     format: Literal["auto", "csv", "parquet", "jsonl"] = "auto"
     """`auto` goes by the file's ending."""
     pattern: str = "*"
-    """Which names in the source are batches, as a glob; names that begin with '.' or '_' never are."""
+    """Which names in the source are batches, as a glob; never those that begin with '.' or '_'."""
     columns: dict[str, ColumnType] = Field(default_factory=dict)
-    """The exact columns and their types; learned from the first good batch, and then kept, if empty."""
+    """The exact columns and their types; learned from the first good batch and kept, if empty."""
     missing: list[str] = [""]
     """Texts in CSV that mean a missing value; 'NA' and 'None' are ordinary texts unless listed."""
     time: TimeSpec | None = None
@@ -67,15 +67,17 @@ class DataSpec(Section):
     key: list[str] = Field(default_factory=list)
     """Columns that identify a row; never features."""
     group: str | None = None
-    """A column whose rows belong together (a customer): split and resampled together; no feature."""
+    """A column whose rows belong together (a customer): split and resampled as one; no feature."""
     leave_out: list[str] = Field(default_factory=list)
     """Columns that are kept but are no features."""
     on_correction: Literal["latest_wins", "reject"] = "reject"
     """What happens to a key that an earlier batch already brought."""
-    treat: dict[str, Literal["drop", "mask", "pseudonymise"] | Coarsen] = Field(default_factory=dict)
+    treat: dict[str, Literal["drop", "mask", "pseudonymise"] | Coarsen] = Field(
+        default_factory=dict
+    )
     """How personal columns are treated before anything is stored."""
     not_personal: list[str] = Field(default_factory=list)
-    """Columns whose texts look personal (numbers like phones) and are not; they are not searched."""
+    """Columns whose texts look personal (numbers like phones) and are not: not searched."""
     max_rows: Annotated[int, Field(ge=1)] = 5_000_000
     """A batch with more rows is quarantined."""
     future_tolerance_hours: Annotated[float, Field(ge=0)] = 24.0
@@ -152,9 +154,9 @@ class GateSpec(Section):
     """When a candidate takes the champion's slot."""
 
     mode: Literal["enabled", "dry_run", "disabled"] = "enabled"
-    """`dry_run` judges and records but promotes nothing; `disabled` promotes what passes the floors."""
+    """`dry_run` judges and promotes nothing; `disabled` promotes what passes the floors."""
     compare: Literal["auto", "holdout", "progressive"] = "auto"
-    """`auto`: progressive once `batches` later batches have judged the recipe, holdout until then."""
+    """`auto`: progressive once `batches` batches have judged the recipe, holdout until then."""
     batches: Annotated[int, Field(ge=1, le=52)] = 4
     """How many of the newest batches a progressive comparison covers."""
     rule: Literal["better", "not_worse"] = "better"
