@@ -7,9 +7,9 @@ The sections that are frozen with a version are `data`, `expectations`, `trainin
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 ColumnType = Literal["int64", "float64", "string", "bool", "category", "datetime", "date"]
@@ -240,3 +240,15 @@ class ModelSpec(Section):
     deployment: DeploymentSpec = DeploymentSpec()
     scoring: ScoringSpec | None = None
     schedules: SchedulesSpec = SchedulesSpec()
+    _suite: Any = PrivateAttr(default=None)
+
+    @property
+    def suite(self) -> Any:
+        """The content of the suite's file as plain values, as it was when the spec was loaded."""
+        return self._suite
+
+    def with_suite(self, content: Any) -> ModelSpec:
+        """Return this spec with the content of its suite's file."""
+        twin = self.model_copy()
+        twin._suite = content
+        return twin
