@@ -1,1 +1,49 @@
-"""Tenure: the whole life of scikit-learn models on Prefect, on the record."""
+"""Tenure: the whole life of scikit-learn models on Prefect, on the record.
+
+The verbs of the command line are functions here, of the same names: `tenure.train("fraud")`. Each
+returns records and raises a `TenureError`; each is imported when it is first used; `__init__.pyi` holds their types.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "backup": "keeping",
+    "check": "checking",
+    "deploy": "moving",
+    "down": "up",
+    "history": "reading",
+    "ingest": "runs",
+    "logs": "up",
+    "models": "reading",
+    "plan": "planning",
+    "predict": "predicting",
+    "restore_backup": "keeping",
+    "rollback": "moving",
+    "score": "runs",
+    "show": "reading",
+    "status": "reading",
+    "sync": "up",
+    "train": "runs",
+    "up": "up",
+    "upgrade": "keeping",
+    "verify": "keeping",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"tenure.cli.{_HOMES[name]}"), name)
+    if name == "quarantine":
+        return importlib.import_module("tenure.cli.quarantine")
+    if name == "open_workspace":
+        return importlib.import_module("tenure.workspace").open_workspace
+    raise AttributeError(f"module 'tenure' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(["__version__", "open_workspace", "quarantine", *_HOMES])

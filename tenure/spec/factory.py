@@ -19,6 +19,7 @@ from tenure.spec.mistakes import Mistake, bad_spec, nearest
 from tenure.spec.model import ModelSpec
 from tenure.workspace import Workspace
 
+OURS = {"tenure", "tasks", "flows", "deployments", "tests"}
 _added: dict[str, Path] = {}
 
 
@@ -47,10 +48,7 @@ def _lies_in(module: ModuleType | None, folder: str) -> bool:
     if not file or module is None or module.__name__ == "__main__":
         return False
     inside = Path(folder) in Path(file).parents
-    return inside and ".venv" not in file and module.__name__.partition(".")[0] not in OURS
-
-
-OURS = {"tenure", "tasks", "flows", "deployments", "tests"}
+    return inside and "site-packages" not in file and module.__name__.partition(".")[0] not in OURS
 
 
 def import_pipeline(spec: ModelSpec, workspace: Workspace) -> Callable[..., Any]:
@@ -100,21 +98,18 @@ def build_pipeline(spec: ModelSpec, workspace: Workspace) -> Any:
 
 def _refuse_shadowed(spec: ModelSpec, module: ModuleType, workspace: Workspace) -> None:
     top = module.__name__.partition(".")[0]
-    for root in (workspace.root, workspace.project):
-        if root is None or not ((root / f"{top}.py").is_file() or (root / top).is_dir()):
-            continue
-        file = Path(getattr(module, "__file__", None) or root / top)
-        others = (workspace.root, workspace.project)
-        if not any(
-            other and other in file.parents and ".venv" not in file.parts for other in others
-        ):
-            raise _refused(
-                spec,
-                "training.pipeline",
-                got=f"'{top}', an installed module's name",
-                wanted="a name that nothing installed bears",
-                hint="name your file or folder otherwise",
-            )
+    roots = [root for root in (workspace.root, workspace.project) if root]
+    ours = any((root / f"{top}.py").is_file() or (root / top).is_dir() for root in roots)
+    file = Path(getattr(module, "__file__", None) or roots[0] / top)
+    from_ours = "site-packages" not in file.parts and any(root in file.parents for root in roots)
+    if ours and not from_ours:
+        raise _refused(
+            spec,
+            "training.pipeline",
+            got=f"'{top}', the name of an installed module",
+            wanted="a name that nothing installed bears",
+            hint="name your file or folder otherwise",
+        )
 
 
 @contextlib.contextmanager

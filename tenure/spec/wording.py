@@ -141,7 +141,7 @@ def _wanted(one: Any, path: Path_) -> str:
         case "missing" | "extra_forbidden":
             return f"'{one['loc'][-1]}'" if one["type"] == "missing" else "no other key"
         case kind:
-            return WANTED.get(kind, one["msg"])
+            return WANTED.get(str(kind), str(one["msg"]))
 
 
 def _hint(errors: list[Any]) -> str:

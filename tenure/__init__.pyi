@@ -1,0 +1,24 @@
+from tenure.cli import quarantine as quarantine
+from tenure.cli.checking import check as check
+from tenure.cli.keeping import backup as backup
+from tenure.cli.keeping import restore_backup as restore_backup
+from tenure.cli.keeping import upgrade as upgrade
+from tenure.cli.keeping import verify as verify
+from tenure.cli.moving import deploy as deploy
+from tenure.cli.moving import rollback as rollback
+from tenure.cli.planning import plan as plan
+from tenure.cli.predicting import predict as predict
+from tenure.cli.reading import history as history
+from tenure.cli.reading import models as models
+from tenure.cli.reading import show as show
+from tenure.cli.reading import status as status
+from tenure.cli.runs import ingest as ingest
+from tenure.cli.runs import score as score
+from tenure.cli.runs import train as train
+from tenure.cli.up import down as down
+from tenure.cli.up import logs as logs
+from tenure.cli.up import sync as sync
+from tenure.cli.up import up as up
+from tenure.workspace import open_workspace as open_workspace
+
+__version__: str
