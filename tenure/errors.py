@@ -156,3 +156,180 @@ class NotFitToServe(RefusedByState):
 
     says = "Version {version} of '{model}' is {stage}; only a validated version may serve."
     remedy = "`tenure show {model}` lists the versions that are fit to serve."
+
+
+class BadAuditEntry(BadInput):
+    """A change must name its actor, its reason and its evidence."""
+
+    says = "A change of the ledger names '{field}' as {got}; wanted {wanted}. Nothing was changed."
+
+
+class BatchNotFound(BadInput):
+    """No batch of these bytes ever arrived."""
+
+    says = "Model '{model}' has no batch {batch}."
+    remedy = "`tenure quarantine list` and `tenure show {model}` list what arrived."
+    http_status = 404
+
+
+class BatchIsSettled(RefusedByState):
+    """A batch is judged once."""
+
+    says = "Batch {batch} of '{model}' is {state}; wanted {wanted}. Nothing was changed."
+
+
+class CandidateNotFound(BadInput):
+    """No fit with this id is on record."""
+
+    says = "There is no candidate {candidate}. Nothing was changed."
+    http_status = 404
+
+
+class CandidateInUse(RefusedByState):
+    """The bytes of a candidate that became a version are kept with the version."""
+
+    says = "Candidate {candidate} is version {version} of '{model}'; its bytes stay."
+
+
+class KeyReused(BadInput):
+    """One idempotency key stands for one request."""
+
+    says = "Key '{key}' was used for another request. Nothing was changed."
+    remedy = "Use a new key for a new request."
+
+
+class LeaseLost(RefusedByState):
+    """The writer was paused for longer than its lease; someone else may be at work."""
+
+    says = "Lease '{lease}' of {holder} (token {token}) has ended. Nothing was changed."
+    remedy = "Take the lease again and look at the ledger before going on."
+
+
+class LedgerBusy(Unreachable):
+    """Another writer held the ledger for too long."""
+
+    says = "The ledger at {where} was locked for {waited_s} s. Nothing was changed."
+    remedy = "Try again; if it stays so, look for a stuck writer with `fuser {where}`."
+
+
+class LedgerMissing(Unreachable):
+    """The workspace was in use, and its ledger is gone."""
+
+    says = "The ledger at {where} is missing, though the workspace was in use."
+    remedy = "`tenure restore-backup FILE` puts a backup in its place."
+
+
+class LedgerDamaged(Unreachable):
+    """The ledger's file is no sound database."""
+
+    says = "The ledger at {where} cannot be read: {detail}. What is loaded serves on."
+    remedy = "`tenure restore-backup FILE` puts a backup in its place."
+    is_transient = False
+
+
+class LedgerUnwritable(Unreachable):
+    """The ledger can be read but not written."""
+
+    says = "The ledger at {where} cannot be written: {detail}. Nothing was changed."
+    remedy = "Look at the folder's rights and the disk's free space, then run it again."
+
+
+class StoreExposed(RefusedByState):
+    """Anybody on this machine could put bytes into the store."""
+
+    says = "The store at {where} has mode {got}; wanted {wanted}."
+    remedy = "Look at what is in it, then `chmod 700 {where}`."
+
+
+class StoreUnwritable(Unreachable):
+    """An object could not be put into the store."""
+
+    says = "The store at {where} cannot be written: {detail}. No object was left behind."
+    remedy = "Look at the folder's rights and the disk's free space, then run it again."
+
+
+class ObjectMissing(RefusedByState):
+    """The store does not hold an object that something refers to."""
+
+    says = "The store has no object {object}."
+    remedy = "`tenure verify` says what refers to it; a backup may hold it."
+
+
+class ObjectDamaged(RefusedByState):
+    """The bytes of an object are not what its name says."""
+
+    says = "Object {object} is damaged: {detail}."
+    remedy = "`tenure verify` says what refers to it; a backup may hold it."
+
+
+class ArtifactRefused(RefusedByState):
+    """An artifact did not pass a check on its way to memory; nothing of it was run."""
+
+    says = "The artifact of {what} is refused: {detail}. What serves keeps serving."
+
+
+class GlobalNotAllowed(ArtifactRefused):
+    """The artifact names a class or function that is not on the list."""
+
+    says = "The artifact of {what} is refused: it names '{name}', which is not allowed."
+    remedy = "If it is your own code, add '{name}' to training.allow and train again."
+
+
+class GoldenMismatch(ArtifactRefused):
+    """The artifact predicts something else than when it was registered."""
+
+    says = "The artifact of {what} is refused: {detail}. What serves keeps serving."
+    remedy = "The environment has changed, or the artifact has; train again."
+
+
+class UnsafeUnpickler(RefusedByState):
+    """The installed joblib lets a class slip past the allowlist; the canary payload loaded."""
+
+    says = "joblib {version} cannot be used safely: {detail}."
+    remedy = "Install what requirements.txt names."
+
+
+class NoStandby(RefusedByState):
+    """There is no former champion that is still fit to serve."""
+
+    says = "Model '{model}' has no version on standby to roll back to. Nothing was changed."
+    remedy = "`tenure show {model}` lists the versions."
+
+
+class BackupRefused(BadInput):
+    """An archive cannot be used as a backup of this workspace."""
+
+    says = "Backup {file} is refused: {detail}. Nothing was changed."
+
+
+class TrainingSetRefused(BadInput):
+    """What there is to train on does not pass the checks; `findings` holds all of them."""
+
+    says = "Nothing was trained for '{model}': {count} finding(s) in its data:\n{text}\n{holds}"
+    remedy = "The checks are under training.checks of its spec."
+
+
+class PipelineRefused(BadInput):
+    """The pipeline could not be kept after a fit, so it is not fitted."""
+
+    says = "The pipeline of '{model}' is refused before any fit: {detail}."
+    remedy = (
+        "Move it into a module that can be imported, and name your own classes and functions in "
+        "training.allow."
+    )
+
+
+class FitFailed(RunFailed):
+    """The estimator raised while it was fitted."""
+
+    says = (
+        "Fitting '{model}' on {rows} rows ({span}) failed: {detail}. Nothing was recorded; {holds}"
+    )
+    remedy = "The text is scikit-learn's or your own code's; the rows passed training.checks."
+
+
+class NothingToJudge(BadInput):
+    """An evaluation was asked for without a candidate."""
+
+    says = "There is no candidate of '{model}' to judge."
+    remedy = "`tenure train {model}` fits some."

@@ -1,0 +1,286 @@
+"""How does the ledger's database stay sound with many processes at it, any of which may die?
+
+SQLite in WAL mode, every commit synced. A write takes the write lock at its start (a read that
+turns writer could not wait), appends its one audit row in the same transaction, commits, and then
+brings the anchor up. One connection a thread, never one across a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select
+from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from tenure.errors import (
+    BadAuditEntry,
+    LedgerBusy,
+    LedgerDamaged,
+    LedgerMissing,
+    LedgerUnwritable,
+    TenureError,
+)
+from tenure.registry import tables
+from tenure.registry.anchor import Anchor
+from tenure.registry.chain import GENESIS, Head, Line, next_line, stamp
+from tenure.workspace import Clock
+
+PATIENCE_S = 20.0
+"""How long a write waits for other writers before it gives up with nothing changed."""
+
+_ACTOR = re.compile(r"(person|claimed|automation|schedule|system):\S(.*\S)?", re.DOTALL)
+_MODEL = re.compile(r"[a-z][a-z0-9-]{0,47}")
+_NEWEST = (
+    select(tables.audit.c.seq, tables.audit.c.digest).order_by(tables.audit.c.seq.desc()).limit(1)
+)
+_APPEND = insert(tables.audit).values({name: bindparam(name) for name in Line._fields})
+_ANNOUNCE = insert(tables.outbox).values(seq=bindparam("seq"))
+
+_abandoned: list[Any] = []  # a parent's connections: a forked child must not even close them
+
+
+def read_head(connection: Connection) -> Head:
+    """Return the newest audit row's number and digest."""
+    row = connection.execute(_NEWEST).first()
+    return Head(row.seq, row.digest) if row else Head(0, GENESIS)
+
+
+class Writing:
+    """One open write transaction: at most one audit row, which the changes beside it carry out."""
+
+    def __init__(self, connection: Connection, head: Head, clock: Clock) -> None:
+        self.connection = connection
+        self.head = head
+        self.recorded_at = stamp(datetime.now(UTC))
+        self.as_of = stamp(clock.now())
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the audit row of this transaction gets."""
+        return self.head.seq + 1
+
+    def append(
+        self,
+        kind: str,
+        *,
+        model: str | None,
+        actor: str,
+        reason: str,
+        evidence: str,
+        body: dict[str, Any],
+        announce: bool = False,
+    ) -> Line:
+        """Write the audit row, and a line in the outbox if its event is to be sent.
+
+        Raises:
+            BadAuditEntry: actor, reason or evidence is empty, or the actor or model no name.
+        """
+        check_entry(model, actor, reason, evidence)
+        line = next_line(
+            self.head,
+            recorded_at=self.recorded_at,
+            as_of=self.as_of,
+            kind=kind,
+            model=model,
+            actor=actor,
+            reason=reason,
+            evidence=evidence,
+            body=body,
+        )
+        self.connection.execute(_APPEND, line._asdict())
+        if announce:
+            self.connection.execute(_ANNOUNCE, {"seq": line.seq})
+        self.head = Head(line.seq, line.digest)
+        return line
+
+
+def check_entry(model: str | None, actor: str, reason: str, evidence: str) -> None:
+    """Refuse an audit entry that does not say who, why and by what."""
+    if not _ACTOR.fullmatch(actor):
+        raise BadAuditEntry(
+            field="actor",
+            got=repr(actor),
+            wanted="person:NAME | claimed:NAME | automation:RULE | schedule:NAME | system:PART",
+        )
+    for field, text in (("reason", reason), ("evidence", evidence)):
+        if not text.strip():
+            raise BadAuditEntry(field=field, got="empty", wanted="a text")
+    if model is not None and not _MODEL.fullmatch(model):
+        raise BadAuditEntry(field="model", got=ascii(model[:60]), wanted="^[a-z][a-z0-9-]{0,47}$")
+
+
+class Database:
+    """The ledger's file, its connections and its anchor.
+
+    Args:
+        file: the SQLite file, which exists.
+        anchor: the file that follows the head.
+        clock: gives `as_of`.
+        patience_s: how long a write waits for others.
+        anchored: False leaves the anchor alone; for measurements only.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        anchor: Path,
+        clock: Clock,
+        patience_s: float = PATIENCE_S,
+        anchored: bool = True,
+    ) -> None:
+        self.file = file
+        self.anchor = Anchor(anchor)
+        self.clock = clock
+        self.patience_s = patience_s
+        self.anchored = anchored
+        self._local = threading.local()
+        self._connections: list[tuple[threading.Thread, Connection]] = []
+        self._guard = threading.Lock()
+        self._owner = os.getpid()
+        self._engine = self._make_engine()
+
+    def _make_engine(self) -> Engine:
+        engine = create_engine(
+            f"sqlite:///{self.file}",
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"timeout": min(5.0, self.patience_s), "check_same_thread": False},
+        )
+
+        @event.listens_for(engine, "connect")
+        def _settle(connection: sqlite3.Connection, _: object) -> None:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+
+        return engine
+
+    def _forget_parent(self) -> None:
+        _abandoned.append((self._engine, self._connections, self._local))
+        self._local = threading.local()
+        self._connections = []
+        self._guard = threading.Lock()
+        self._engine = self._make_engine()
+        self.anchor = Anchor(self.anchor.file)
+        self._owner = os.getpid()
+
+    def connection(self) -> Connection:
+        """Return this thread's connection.
+
+        Raises:
+            LedgerMissing, LedgerDamaged: the file is gone or no database.
+        """
+        if self._owner != os.getpid():
+            self._forget_parent()
+        try:
+            inode = os.stat(self.file).st_ino
+        except FileNotFoundError:
+            raise LedgerMissing(where=str(self.file)) from None
+        mine = getattr(self._local, "mine", None)
+        if mine is None or mine[0] != inode:
+            mine = (inode, self._connect())
+            self._local.mine = mine
+        return mine[1]
+
+    def _connect(self) -> Connection:
+        try:
+            fresh = self._engine.connect()
+        except DBAPIError as error:
+            raise self.translated(error) from None
+        with self._guard:
+            alive = []
+            for thread, connection in self._connections:
+                if thread.is_alive() and thread is not threading.current_thread():
+                    alive.append((thread, connection))
+                else:
+                    connection.close()
+            self._connections = [*alive, (threading.current_thread(), fresh)]
+        return fresh
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection to read with; each statement sees one committed state."""
+        connection = self.connection()
+        try:
+            yield connection
+        except DatabaseError as error:
+            raise self.translated(error) from None
+
+    @contextmanager
+    def steady(self) -> Iterator[Connection]:
+        """Give a connection whose statements all see the same committed state."""
+        with self.reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """Open a write transaction; commits at the end, takes all back if anything is raised.
+
+        Raises:
+            LedgerBusy, LedgerMissing, LedgerDamaged, LedgerUnwritable: nothing was changed.
+        """
+        connection = self.connection()
+        self._take_lock(connection)
+        try:
+            before = read_head(connection)
+            if self.anchored:
+                self.anchor.bring_up(before)
+            write = Writing(connection, before, self.clock)
+            yield write
+            connection.exec_driver_sql("COMMIT")
+        except BaseException as error:
+            self._take_back(connection)
+            if isinstance(error, (DatabaseError, OSError)) and not isinstance(error, TenureError):
+                raise self.translated(error) from None
+            raise
+        if self.anchored and write.head != before:
+            self.anchor.bring_up(write.head)
+
+    def _take_lock(self, connection: Connection) -> None:
+        give_up_at = time.monotonic() + self.patience_s
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except DatabaseError as error:
+                translated = self.translated(error)
+                if not isinstance(translated, LedgerBusy) or time.monotonic() >= give_up_at:
+                    raise translated from None
+
+    def _take_back(self, connection: Connection) -> None:
+        driver = connection.connection.dbapi_connection
+        if driver is not None and driver.in_transaction:  # type: ignore[attr-defined]
+            connection.exec_driver_sql("ROLLBACK")
+
+    def translated(self, error: Exception) -> TenureError:
+        """Return what a driver's error means for the ledger."""
+        where, original = str(self.file), getattr(error, "orig", None) or error
+        name = getattr(original, "sqlite_errorname", "") or type(original).__name__
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return LedgerBusy(where=where, waited_s=self.patience_s)
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "no such table" in str(original):
+            return LedgerDamaged(where=where, detail=f"{original}")
+        return LedgerUnwritable(where=where, detail=f"{original} ({name})")
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        with self._guard:
+            if self._owner == os.getpid():
+                for _, connection in self._connections:
+                    connection.close()
+            self._connections = []
+            self._local = threading.local()
+        self.anchor.close()

@@ -1,0 +1,23 @@
+"""Where does everything that was decided stand, and who said so?"""
+
+from __future__ import annotations
+
+from tenure.registry.batches import BatchBook
+from tenure.registry.candidates import CandidateBook
+from tenure.registry.database import Database
+from tenure.registry.leases import LeaseBook
+from tenure.registry.record import RecordBook
+from tenure.registry.slots import SlotBook
+from tenure.registry.versions import VersionBook
+
+
+class Ledger(BatchBook, CandidateBook, VersionBook, SlotBook, LeaseBook, RecordBook):
+    """A workspace's ledger: each write is one transaction with its audit row.
+
+    Every write raises BadAuditEntry for an empty actor, reason or evidence, and LedgerBusy,
+    LedgerMissing, LedgerDamaged or LedgerUnwritable where the database cannot be used; nothing was
+    changed then. `open_ledger` makes one.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database

@@ -1,0 +1,223 @@
+"""Who serves, since when, and who said so?
+
+A slot is one row, changed by one UPDATE that compares the epoch, so that a decision about an old
+state changes nothing. A refused attempt leaves an audit row too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from tenure.errors import KeyReused, NotFitToServe, StaleEpoch, TenureError, VersionNotFound
+from tenure.records import Assignment, Slot, Stage, canonical, digest_of, from_json, to_json
+from tenure.registry.chain import read_stamp, stamp
+from tenure.registry.database import Database, Writing, check_entry
+from tenure.registry.leases import Lease, check_lease
+from tenure.registry.tables import assignments, request_keys, slots, versions
+from tenure.registry.versions import newest_number
+
+_STATE = select(
+    select(versions.c.stage)
+    .where(versions.c.model == bindparam("model"), versions.c.number == bindparam("number"))
+    .scalar_subquery()
+    .label("stage"),
+    select(slots.c.epoch)
+    .where(slots.c.model == bindparam("model"), slots.c.slot == bindparam("slot"))
+    .scalar_subquery()
+    .label("epoch"),
+)
+_FILL = insert(slots)
+_MOVE = (
+    update(slots)
+    .where(
+        slots.c.model == bindparam("of_model"),
+        slots.c.slot == bindparam("of_slot"),
+        slots.c.epoch == bindparam("expected_epoch"),
+    )
+    .values(version=bindparam("version"), epoch=bindparam("epoch"))
+)
+_SERVED = (
+    update(versions)
+    .where(versions.c.model == bindparam("of_model"), versions.c.number == bindparam("of_number"))
+    .values(served_epoch=bindparam("served_epoch"))
+)
+_ASSIGNED = insert(assignments)
+_NOW = (
+    select(assignments)
+    .join(
+        slots,
+        (slots.c.model == assignments.c.model)
+        & (slots.c.slot == assignments.c.slot)
+        & (slots.c.epoch == assignments.c.epoch),
+    )
+    .order_by(assignments.c.model, assignments.c.slot)
+)
+_SLOT = _NOW.where(slots.c.model == bindparam("model"), slots.c.slot == bindparam("slot"))
+_OF_SLOT = select(assignments).where(
+    assignments.c.model == bindparam("model"), assignments.c.slot == bindparam("slot")
+)
+_AT = (
+    _OF_SLOT.where(assignments.c.since <= bindparam("at"))
+    .order_by(assignments.c.epoch.desc())
+    .limit(1)
+)
+_TENURES = _OF_SLOT.order_by(assignments.c.epoch)
+_KEY = select(request_keys).where(request_keys.c.key == bindparam("key"))
+
+
+def _as_assignment(row: Row[Any]) -> Assignment:
+    values = row._asdict()
+    values["slot"] = Slot(values["slot"])
+    values["since"] = read_stamp(values["since"])
+    return Assignment(**values)
+
+
+class SlotBook:
+    """The part of the ledger about slots and tenures."""
+
+    database: Database
+
+    def promote(
+        self,
+        model: str,
+        number: int,
+        *,
+        expected_epoch: int,
+        actor: str,
+        reason: str,
+        evidence: str,
+        slot: Slot = Slot.CHAMPION,
+        key: str | None = None,
+        lease: Lease | None = None,
+    ) -> Assignment:
+        """Give a slot to a version, if the slot is still at the epoch that the decision saw.
+
+        Args:
+            expected_epoch: the epoch that was decided on; 0 of a slot never filled.
+            key: the same request under the same key is carried out once and answered alike.
+
+        Raises:
+            VersionNotFound, NotFitToServe: the version may not serve.
+            StaleEpoch: the slot has moved since; the current epoch is in the error.
+            KeyReused: the key stands for another request.
+            LeaseLost: the lease has ended or passed to another.
+        """
+        check_entry(model, actor, reason, evidence)
+        request = digest_of([model, number, expected_epoch, actor, reason, evidence, slot])
+        refusal: TenureError | None = None
+        with self.database.writing() as write:
+            if key is not None:
+                earlier = _answered(write.connection, key, request)
+                if earlier is not None:
+                    return earlier
+            refusal = _lost(write.connection, lease) or _refusal(
+                write.connection, model, number, slot, expected_epoch
+            )
+            said = {"model": model, "actor": actor, "reason": reason, "evidence": evidence}
+            wanted = {"slot": slot.value, "version": number, "expected_epoch": expected_epoch}
+            if refusal is not None:
+                why = {"refused_as": refusal.code, "message": str(refusal)}
+                write.append("promotion_refused", **said, body={**wanted, **why})
+            else:
+                assignment = _move(write, wanted, **said)
+                if key is not None:
+                    _remember(write.connection, key, request, assignment)
+        if refusal is not None:
+            raise refusal
+        return assignment
+
+    def slot(self, model: str, slot: Slot = Slot.CHAMPION) -> Assignment | None:
+        """Return who holds a slot now, or None if it was never filled."""
+        with self.database.reading() as connection:
+            row = connection.execute(_SLOT, {"model": model, "slot": slot.value}).first()
+        return _as_assignment(row) if row else None
+
+    def assignments(self) -> list[Assignment]:
+        """Return every slot that is filled, by model and slot."""
+        with self.database.reading() as connection:
+            return [_as_assignment(row) for row in connection.execute(_NOW)]
+
+    def champion_at(self, model: str, at: datetime) -> Assignment | None:
+        """Return who was champion at a time (by `as_of`), or None if nobody was yet."""
+        asked = {"model": model, "slot": Slot.CHAMPION.value, "at": stamp(at)}
+        with self.database.reading() as connection:
+            row = connection.execute(_AT, asked).first()
+        return _as_assignment(row) if row else None
+
+    def tenures(self, model: str, slot: Slot = Slot.CHAMPION) -> list[Assignment]:
+        """Return everyone who held a slot, oldest first."""
+        with self.database.reading() as connection:
+            rows = connection.execute(_TENURES, {"model": model, "slot": slot.value}).all()
+        return [_as_assignment(row) for row in rows]
+
+
+def _lost(connection: Connection, lease: Lease | None) -> TenureError | None:
+    try:
+        check_lease(connection, lease)
+    except TenureError as error:
+        return error
+    return None
+
+
+def _refusal(
+    connection: Connection, model: str, number: int, slot: Slot, expected_epoch: int
+) -> TenureError | None:
+    asked = {"model": model, "number": number, "slot": slot.value}
+    state = connection.execute(_STATE, asked).one()
+    now = state.epoch or 0
+    if state.stage is None:
+        newest = newest_number(connection, model) or "none"
+        return VersionNotFound(model=model, version=number, newest=newest)
+    if state.stage != Stage.VALIDATED.value:
+        return NotFitToServe(model=model, version=number, stage=state.stage)
+    if now != expected_epoch:
+        return StaleEpoch(model=model, slot=slot.value, now=now, decided_at=expected_epoch)
+    return None
+
+
+def _move(
+    write: Writing, wanted: dict[str, Any], *, model: str, actor: str, reason: str, evidence: str
+) -> Assignment:
+    slot, number, expected = wanted["slot"], wanted["version"], wanted["expected_epoch"]
+    epoch = expected + 1
+    place = {"model": model, "slot": slot, "version": number, "epoch": epoch}
+    if expected == 0:
+        write.connection.execute(_FILL, place)
+    else:
+        changed = {"version": number, "epoch": epoch, "expected_epoch": expected}
+        moved = write.connection.execute(_MOVE, {"of_model": model, "of_slot": slot, **changed})
+        assert moved.rowcount == 1
+    row = {**place, "since": write.as_of, "seq": write.next_seq, "actor": actor, "reason": reason}
+    write.connection.execute(_ASSIGNED, row)
+    if slot == Slot.CHAMPION.value:
+        write.connection.execute(
+            _SERVED, {"of_model": model, "of_number": number, "served_epoch": epoch}
+        )
+    write.append(
+        "slot_moved",
+        model=model,
+        actor=actor,
+        reason=reason,
+        evidence=evidence,
+        body={"slot": slot, "version": number, "epoch": epoch},
+        announce=True,
+    )
+    return Assignment(**{**row, "slot": Slot(slot), "since": read_stamp(write.as_of)})
+
+
+def _answered(connection: Connection, key: str, request: str) -> Assignment | None:
+    row = connection.execute(_KEY, {"key": key}).first()
+    if row is None:
+        return None
+    if row.request != request:
+        raise KeyReused(key=key)
+    return from_json(Assignment, orjson.loads(row.answer))
+
+
+def _remember(connection: Connection, key: str, request: str, answer: Assignment) -> None:
+    text = canonical(to_json(answer)).decode()
+    connection.execute(insert(request_keys), {"key": key, "request": request, "answer": text})
