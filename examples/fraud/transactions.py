@@ -1,0 +1,224 @@
+"""What does a bank's card traffic look like, and where is the fraud in it?
+
+Everything here is made by code, the same for the same seed; no real person or card is behind it.
+
+- A thousand customers in four groups (student, family, professional, retired), each with a usual
+  amount, a home hour and a favourite way to pay.
+- Ten kinds of merchants. What people buy changes with the season (travel in summer, electronics and
+  jewellery before Christmas), with the day of the week, and with the hour.
+- About two per cent is fraud, by three rings. *Testers* try stolen cards with small
+  online payments at night. *Spenders* buy what can be sold again, abroad, for many times the usual
+  amount. *Resellers* buy gift cards online in working hours, for amounts that look ordinary; they
+  begin on a day that the caller names, so that a model of the days before does not know them.
+- A bad day: a terminal provider sends cents as euros and leaves out some merchants.
+
+`python -m examples.fraud.transactions` writes two weeks into the workspace's source folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+ZONE = ZoneInfo("Europe/Berlin")
+SOURCE = Path(__file__).parent / "data" / "fraud"
+ROWS_A_DAY = 1500
+FRAUD_SHARE = 0.025
+
+GROUPS = ("family", "professional", "retired", "student")
+GROUP_SHARES = (0.38, 0.3, 0.2, 0.12)
+USUAL_AMOUNT = {"family": 46.0, "professional": 62.0, "retired": 34.0, "student": 18.0}
+HOME_HOUR = {"family": 16.0, "professional": 18.0, "retired": 11.0, "student": 20.0}
+
+MERCHANTS = {
+    # name: (share of payments, amount as a multiple of the customer's usual, online share)
+    "grocery": (0.30, 0.8, 0.05),
+    "restaurant": (0.16, 0.7, 0.02),
+    "fuel": (0.10, 1.1, 0.0),
+    "clothing": (0.10, 1.3, 0.45),
+    "pharmacy": (0.08, 0.5, 0.1),
+    "entertainment": (0.08, 0.6, 0.6),
+    "travel": (0.06, 4.0, 0.7),
+    "electronics": (0.06, 3.2, 0.5),
+    "gift_cards": (0.04, 0.9, 0.8),
+    "jewellery": (0.02, 5.0, 0.2),
+}
+SEASON = {
+    # months in which a kind of merchant sees more payments, and how many times more
+    "travel": ((6, 7, 8), 2.2),
+    "electronics": ((11, 12), 1.8),
+    "jewellery": ((12, 2), 1.9),
+    "gift_cards": ((12,), 2.0),
+    "clothing": ((3, 4, 9, 10), 1.3),
+}
+WEEKEND = {"restaurant": 1.5, "entertainment": 1.5, "fuel": 0.8}
+
+
+def days(
+    start: date, n: int, seed: int = 7, *, resellers_from: date | None = None
+) -> Iterator[tuple[date, Any]]:
+    """Yield `n` days of transactions from `start`, each day with its frame.
+
+    A day is the same whichever day one starts from.
+
+    Args:
+        start: the first day.
+        n: how many days.
+        seed: of customers and days.
+        resellers_from: the day on which the third ring begins; never, if None.
+    """
+    for offset in range(n):
+        day = start + timedelta(days=offset)
+        begun = resellers_from is not None and day >= resellers_from
+        yield day, transactions(day, seed, resellers=begun)
+
+
+def transactions(day: date, seed: int = 7, *, resellers: bool = False) -> Any:
+    """Return one day's transactions as a frame, ordered by time.
+
+    Columns: `transaction` (key), `at` (ISO, in Berlin's time), `customer`, `customer_group`,
+    `merchant`, `amount` (euros), `times_usual` (amount over the customer's usual amount), `hour`
+    (0..23, local), `weekday` (0 Monday), `is_online`, `is_foreign`, `payments_last_hour`,
+    `is_fraud` (0 or 1).
+    """
+    import pandas as pd
+
+    rng = np.random.default_rng([seed, day.toordinal()])
+    people = _customers(seed)
+    count = int(rng.poisson(ROWS_A_DAY * (1.15 if day.weekday() >= 5 else 1.0)))
+    rows = _honest(rng, people, count, day)
+    fraud = np.flatnonzero(rng.random(count) < FRAUD_SHARE)
+    ring = rng.choice(
+        3 if resellers else 2, size=len(fraud), p=(0.25, 0.25, 0.5) if resellers else (0.5, 0.5)
+    )
+    _testers(rng, rows, fraud[ring == 0])
+    _spenders(rng, rows, fraud[ring == 1])
+    _resellers(rng, rows, fraud[ring == 2])
+    rows["is_fraud"] = np.isin(np.arange(count), fraud).astype(int)
+    minutes, seconds = rng.integers(0, 60, count), rng.integers(0, 60, count)
+    order = np.lexsort((seconds, minutes, rows["hour"]))
+    moments = [
+        datetime(day.year, day.month, day.day, h, m, s, tzinfo=ZONE).isoformat()
+        for h, m, s in zip(rows["hour"].tolist(), minutes.tolist(), seconds.tolist(), strict=True)
+    ]
+    usual = rows.pop("usual")
+    frame = pd.DataFrame(rows)
+    frame["amount"] = frame["amount"].round(2).clip(lower=0.5)
+    frame["times_usual"] = (frame["amount"] / usual).round(3)
+    frame["weekday"] = day.weekday()
+    frame["at"] = moments
+    frame = frame.iloc[order].reset_index(drop=True)
+    frame["transaction"] = [f"T{day:%y%m%d}{number:05d}" for number in range(count)]
+    return frame[list(COLUMNS)]
+
+
+COLUMNS = (
+    "transaction",
+    "at",
+    "customer",
+    "customer_group",
+    "merchant",
+    "amount",
+    "times_usual",
+    "hour",
+    "weekday",
+    "is_online",
+    "is_foreign",
+    "payments_last_hour",
+    "is_fraud",
+)
+
+
+def _customers(seed: int, count: int = 1000) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng([seed, 0])
+    groups = rng.choice(GROUPS, size=count, p=GROUP_SHARES)
+    usual = np.array([USUAL_AMOUNT[group] for group in groups]) * rng.lognormal(0, 0.35, count)
+    hour = np.array([HOME_HOUR[group] for group in groups]) + rng.normal(0, 1.5, count)
+    return {"group": groups, "usual": usual, "hour": hour, "activity": rng.gamma(2.0, 1.0, count)}
+
+
+def _merchant_shares(day: date) -> np.ndarray:
+    shares = []
+    for name, (share, _, _) in MERCHANTS.items():
+        months, more = SEASON.get(name, ((), 1.0))
+        weekend = WEEKEND.get(name, 1.0) if day.weekday() >= 5 else 1.0
+        shares.append(share * (more if day.month in months else 1.0) * weekend)
+    return np.array(shares) / sum(shares)
+
+
+def _honest(
+    rng: np.random.Generator, people: dict[str, np.ndarray], count: int, day: date
+) -> dict[str, np.ndarray]:
+    activity = people["activity"] / people["activity"].sum()
+    who = rng.choice(len(activity), size=count, p=activity)
+    names = np.array(list(MERCHANTS))
+    kind = rng.choice(len(names), size=count, p=_merchant_shares(day))
+    multiple = np.array([m for _, m, _ in MERCHANTS.values()])[kind]
+    online = np.array([o for _, _, o in MERCHANTS.values()])[kind]
+    usual = people["usual"][who]
+    abroad = np.where(names[kind] == "travel", 0.35, 0.04) * (1.6 if day.month in (7, 8) else 1.0)
+    return {
+        "customer": np.array([f"C{number:05d}" for number in who]),
+        "customer_group": people["group"][who],
+        "merchant": names[kind],
+        "amount": usual * multiple * rng.lognormal(0, 0.6, count),
+        "hour": np.clip(rng.normal(people["hour"][who], 3.2, count), 0, 23).astype(int),
+        "is_online": rng.random(count) < online,
+        "is_foreign": rng.random(count) < abroad,
+        "payments_last_hour": rng.poisson(0.15, count),
+        "usual": usual,
+    }
+
+
+def _testers(rng: np.random.Generator, rows: dict[str, np.ndarray], at: np.ndarray) -> None:
+    """Small online payments at night, several within the hour."""
+    rows["merchant"][at] = rng.choice(["entertainment", "gift_cards", "clothing"], size=len(at))
+    rows["amount"][at] = rng.uniform(1, 9, len(at))
+    rows["hour"][at] = rng.choice([0, 1, 2, 3, 4, 23], size=len(at))
+    rows["is_online"][at] = True
+    rows["payments_last_hour"][at] = rng.poisson(2.2, len(at))
+
+
+def _spenders(rng: np.random.Generator, rows: dict[str, np.ndarray], at: np.ndarray) -> None:
+    """Things that can be sold again, mostly abroad, for many times the usual amount."""
+    rows["merchant"][at] = rng.choice(["electronics", "jewellery", "travel"], size=len(at))
+    rows["amount"][at] = rows["usual"][at] * rng.lognormal(2.1, 0.45, len(at))
+    rows["is_foreign"][at] = rng.random(len(at)) < 0.7
+    rows["payments_last_hour"][at] = rng.poisson(0.6, len(at))
+
+
+def _resellers(rng: np.random.Generator, rows: dict[str, np.ndarray], at: np.ndarray) -> None:
+    """Gift cards online in working hours, for amounts that look ordinary."""
+    rows["merchant"][at] = "gift_cards"
+    rows["amount"][at] = rng.choice([50.0, 75.0, 100.0], size=len(at))
+    rows["hour"][at] = rng.integers(9, 17, len(at))
+    rows["is_online"][at] = True
+    rows["is_foreign"][at] = False
+
+
+def corrupted(frame: Any, seed: int = 7) -> Any:
+    """Return a day as a broken terminal sent it: cents as euros, and merchants left out."""
+    rng = np.random.default_rng([seed, 99])
+    broken = frame.copy()
+    broken["amount"] = broken["amount"] * 100
+    broken.loc[rng.random(len(frame)) < 0.08, "merchant"] = None
+    return broken
+
+
+def write(day: date, frame: Any, folder: Path = SOURCE) -> Path:
+    """Write a day as a CSV file into a source folder, in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = folder / f".{day}.csv"
+    frame.to_csv(fresh, index=False)
+    return fresh.rename(folder / f"{day}.csv")
+
+
+if __name__ == "__main__":
+    last = datetime.now(ZONE).date()
+    for when, traffic in days(last - timedelta(days=14), 14):
+        print(f"{len(traffic)} transactions in {write(when, traffic)}")
