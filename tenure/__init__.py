@@ -1,7 +1,8 @@
 """Tenure: the whole life of scikit-learn models on Prefect, on the record.
 
 The verbs of the command line are functions here, of the same names: `tenure.train("fraud")`. Each
-returns records and raises a `TenureError`; each is imported when it is first used; `__init__.pyi` holds their types.
+returns records and raises a `TenureError`; each is imported when it is first used.
+`__init__.pyi` holds their types.
 """
 
 from __future__ import annotations

@@ -77,22 +77,22 @@ def size(count: int) -> str:
 
 def write_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
     """Write lines and tables to a stream, standard output by default."""
-    stream = sys.stdout if stream is None else stream
-    if stream.isatty() or os.environ.get("FORCE_COLOR"):
-        _write_rich(blocks, stream)
+    out: TextIO = stream or sys.stdout
+    if out.isatty() or os.environ.get("FORCE_COLOR"):
+        _write_rich(blocks, out)
         return
     for block in blocks:
         for line in _plain(block):
-            stream.write(line.rstrip() + "\n")
+            out.write(line.rstrip() + "\n")
 
 
 def write_json(value: Any, stream: TextIO | None = None) -> None:
     """Write one JSON value: indented on a terminal, on one line in a pipe."""
-    stream = sys.stdout if stream is None else stream
+    out: TextIO = stream or sys.stdout
     option = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
-    if stream.isatty():
+    if out.isatty():
         option |= orjson.OPT_INDENT_2
-    stream.write(orjson.dumps(value, default=_as_json, option=option).decode() + "\n")
+    out.write(orjson.dumps(value, default=_as_json, option=option).decode() + "\n")
 
 
 def write_error(error: TenureError, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from tenure.errors import ModelNotFound
 from tenure.spec.document import Document, read_document
 from tenure.spec.mistakes import Mistake, bad_spec, nearest
 from tenure.spec.model import ModelSpec
+from tenure.spec.rules import note_conflicts
 from tenure.spec.wording import note_errors
 from tenure.workspace import Workspace
 
@@ -48,6 +49,8 @@ def read_spec(file: Path, workspace: Workspace) -> Reading:
     spec = None
     if not document.mistakes:
         spec = _validated(document, file)
+    if spec is not None:
+        note_conflicts(spec, document, workspace)
     if spec is not None and spec.expectations is not None:
         suite = workspace.expectations_folder / f"{spec.expectations}.yaml"
         if suite.is_file():

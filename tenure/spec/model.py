@@ -88,20 +88,29 @@ class TrainingChecks(Section):
     """What must hold of a training set before anything is fitted; None does not look."""
 
     min_rows: Annotated[int, Field(ge=2)] = 50
+    """Rows with a label, at least."""
     min_per_class: Annotated[int, Field(ge=2)] = 5
+    """Rows of the rarest class, at least."""
     max_classes: Annotated[int, Field(ge=2)] = 100
+    """Classes at most; more look like a number or a key."""
     max_duplicate_share: Share | None = 0.5
+    """Share of rows that repeat another one, at most."""
     max_gap_days: Annotated[float, Field(gt=0)] | None = None
+    """The longest stretch of time without a row."""
     max_age_days: Annotated[float, Field(gt=0)] | None = None
+    """How old the newest row may be."""
     min_label_share: Share | None = 0.9
+    """Share of rows with a label, at least."""
 
 
 class SplitSpec(Section):
     """Which rows are held out from a fit to judge it."""
 
-    by: Literal["auto", "time", "stratified", "grouped"] = "auto"
-    """`auto`: grouped if data.group is set, time if data.time is, stratified otherwise."""
+    by: Literal["auto", "time", "stratified", "grouped", "random"] = "auto"
+    """`auto`: grouped if data.group is set, time if data.time is, stratified otherwise; `random` is
+    scikit-learn's `train_test_split` with training.seed."""
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Share of rows that are held out."""
 
 
 class TrainingSpec(Section):
@@ -116,8 +125,11 @@ class TrainingSpec(Section):
     spans: list[Annotated[str, Field(pattern=r"^(all|[1-9]\d* (days|weeks|batches))$")]] = ["all"]
     """Stretches of data that compete as candidates: `all`, `8 weeks`, `90 days`, `12 batches`."""
     split: SplitSpec = SplitSpec()
+    """Which rows are held out to judge a fit."""
     checks: TrainingChecks = TrainingChecks()
+    """What must hold of the data before anything is fitted."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    """Given to every random_state of the pipeline that is not set, and to splits."""
     warm_start: bool = False
     """Begin with the champion's fitted parameters where the estimator can."""
     on_arrival: bool = True
@@ -130,12 +142,14 @@ class Floor(Section):
     """An absolute threshold of a metric."""
 
     at_least: float | None = None
+    """The least value that passes."""
     at_most: float | None = None
+    """The greatest value that passes."""
 
     @model_validator(mode="after")
     def _one_side(self) -> Floor:
         if self.at_least is None and self.at_most is None:
-            raise ValueError("a gate wants at_least or at_most")
+            raise ValueError("at_least or at_most")
         return self
 
 
@@ -143,9 +157,13 @@ class SliceFloor(Section):
     """A floor that every slice of a column must hold."""
 
     column: str
+    """The column whose values are the slices."""
     metric: str
+    """The metric that each slice is judged by."""
     at_least: float | None = None
+    """The least value that passes."""
     at_most: float | None = None
+    """The greatest value that passes."""
     min_rows: Annotated[int, Field(ge=1)] = 100
     """A smaller slice is unknown and blocks nothing."""
 
@@ -160,6 +178,7 @@ class GateSpec(Section):
     batches: Annotated[int, Field(ge=1, le=52)] = 4
     """How many of the newest batches a progressive comparison covers."""
     rule: Literal["better", "not_worse"] = "better"
+    """Whether a candidate must be better than the champion, or only no worse."""
     z: Annotated[float, Field(ge=0, le=10)] = 1.64
     """How many standard errors better (`better`) or worse (`not_worse`) on the primary metric."""
     margin: Annotated[float, Field(ge=0)] = 0.0
@@ -167,8 +186,11 @@ class GateSpec(Section):
     accept_noise: bool = False
     """Needed for z below 1.28 or `not_worse`: promotions by chance are then frequent."""
     min_rows: Annotated[int, Field(ge=1)] = 30
+    """Rows that a comparison needs; with fewer its verdict is unknown."""
     min_positives: Annotated[int, Field(ge=1)] = 5
+    """Rows of the rarer class that a comparison needs."""
     resamples: Annotated[int, Field(ge=100, le=10_000)] = 1_000
+    """Resamples of the paired bootstrap."""
 
 
 class LeakageSpec(Section):
@@ -187,10 +209,13 @@ class EvaluationSpec(Section):
     gates: dict[str, Floor] = Field(default_factory=dict)
     """Absolute thresholds, by metric."""
     gate: GateSpec = GateSpec()
+    """When a candidate takes the slot."""
     slices: list[str] = Field(default_factory=list)
     """Columns by whose values metrics are shown apart."""
     slice_floors: list[SliceFloor] = Field(default_factory=list)
+    """Floors that every slice must hold."""
     leakage: LeakageSpec = LeakageSpec()
+    """Which signs of leakage are accepted."""
 
 
 class ServingSpec(Section):
@@ -206,40 +231,58 @@ class DeploymentSpec(Section):
     """How a model serves."""
 
     serving: ServingSpec = ServingSpec()
+    """How predictions are made and logged."""
 
 
 class ScoringSpec(Section):
     """Files in, predictions out, by the `score` flow."""
 
     source: str
+    """A folder or an fsspec URL where files to predict for arrive."""
     destination: str
+    """A folder or an fsspec URL for the predictions, outside the source."""
     pattern: str = "*"
+    """Which names in the source are files to predict for, as a glob."""
 
 
 class SchedulesSpec(Section):
     """When flows run for this model; cron lines in the model's own time zone."""
 
     timezone: str = "UTC"
+    """The zone that the cron lines are meant in."""
     train: str | None = None
+    """When to train, such as '0 2 * * *': minute hour day month weekday."""
     ingest: str | None = None
+    """When to look for new batches, beside the watcher."""
     score: str | None = None
+    """When to predict for files; wants a scoring section."""
 
 
 class ModelSpec(Section):
     """One model, whole."""
 
     name: ModelName
+    """The model's name, as its file is called."""
     owner: Annotated[str, Field(min_length=1)]
+    """Who answers for the model: a team or an address."""
     purpose: str = ""
+    """What the model is for, in a sentence."""
     tier: Literal["low", "medium", "high"] = "low"
+    """How much depends on it: `low` promotes by itself; `medium` and `high` want approvals."""
     data: DataSpec
+    """Where batches come from and what a row holds."""
     expectations: str | None = None
     """A suite's file name under config/expectations/, without its ending."""
     training: TrainingSpec
+    """How the model is fitted."""
     evaluation: EvaluationSpec = EvaluationSpec()
+    """How a candidate is judged."""
     deployment: DeploymentSpec = DeploymentSpec()
+    """How the model serves."""
     scoring: ScoringSpec | None = None
+    """Files in, predictions out."""
     schedules: SchedulesSpec = SchedulesSpec()
+    """When flows run."""
     _suite: Any = PrivateAttr(default=None)
 
     @property

@@ -11,11 +11,25 @@ from tenure.spec.document import Document, Path_
 from tenure.spec.mistakes import nearest, show
 from tenure.spec.model import ModelSpec, Section
 
-NOT_YET = {"monitoring", "decisions", "retirement", "notify"}
-PATTERNS = {
+NOT_YET = {
+    ("monitoring",),
+    ("decisions",),
+    ("retirement",),
+    ("notify",),
+    ("data", "labels"),
+    ("deployment", "fallback"),
+    ("deployment", "may_leave_vacant"),
+    ("evaluation", "fairness"),
+    ("schedules", "monitor"),
+    ("schedules", "reconcile"),
+}
+PATTERNS: dict[Path_, str] = {
     ("name",): "a name of a-z, 0-9 and '-', at most 48 long, beginning with a letter",
     ("training", "pipeline"): "module:function, such as 'pipelines.fraud:make_pipeline'",
     ("training", "spans"): "'all' or a number of days, weeks or batches, such as '8 weeks'",
+}
+CHOICES: dict[Path_, str] = {
+    ("data", "treat"): "drop | mask | pseudonymise | {coarsen: month | year | a width above 0}",
 }
 WANTED = {
     "string_type": "a text",
@@ -44,10 +58,11 @@ def note_errors(error: ValidationError, document: Document) -> None:
         if extra and len(extra) == len(errors):
             _note_unknown(path, document)
         elif missing and len(missing) == len(errors):
-            document.mistake(path, "nothing", _meaning(path))
+            document.mistake(path, "nothing", f"a value: {_meaning(path)}")
         else:
             wanted = list(dict.fromkeys(_wanted(one, path) for one in errors))
-            document.mistake(path, show(document.at(path)), " or ".join(wanted), _hint(errors))
+            said = CHOICES.get(path[:2]) or " or ".join(wanted)
+            document.mistake(path, show(document.at(path)), said, _hint(errors))
 
 
 def section_at(path: Path_) -> Any:
@@ -98,9 +113,9 @@ def _known_part(one: Any, document: Document) -> Path_:
 
 def _note_unknown(path: Path_, document: Document) -> None:
     key, known = str(path[-1]), known_keys(path[:-1])
-    if path[:-1] == () and key in NOT_YET:
+    if path in NOT_YET:
         document.mistake(
-            path, "a section that this Tenure does not know yet", " | ".join(known), "leave it out"
+            path, "a key that this Tenure does not know yet", " | ".join(known), "leave it out"
         )
     else:
         document.mistake(path, "an unknown key", " | ".join(known), nearest(key, known))
@@ -123,7 +138,7 @@ def _wanted(one: Any, path: Path_) -> str:
             plain = tuple(part for part in path if isinstance(part, str))
             return PATTERNS.get(plain, f"a text that matches {context.get('pattern')}")
         case "literal_error" | "enum":
-            return str(context.get("expected", ""))
+            return str(context.get("expected", "")).replace("', '", "' or '")
         case "greater_than_equal":
             return f"at least {context['ge']}"
         case "greater_than":
