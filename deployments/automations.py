@@ -1,0 +1,128 @@
+"""Which events start which runs?
+
+Automations with names of their own, found again by name: those inside a deployment would be made
+anew, enabled, at each deploy. What a person disabled stays disabled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.automations import Automation
+from prefect.client.orchestration import get_client
+from prefect.events import EventTrigger
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
+from prefect.events.schemas.automations import Posture
+from prefect.states import StateType
+
+from tenure.spec import ModelSpec
+
+INGEST, TRAIN, ZOMBIES = "tenure-ingest", "tenure-train", "tenure-crash-zombies"
+NAMES = (INGEST, TRAIN, ZOMBIES)
+SILENT_S = 90
+ENDS = ("Completed", "Skipped", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")
+
+
+def wanted(specs: Sequence[ModelSpec], deployments: Mapping[str, UUID]) -> list[Automation]:
+    """Return the automations that the specs ask for.
+
+    Args:
+        specs: of all models.
+        deployments: the id of each verb's deployment.
+    """
+    automations = [_crash_zombies()]
+    if specs:
+        automations.append(_ingest(deployments["ingest"]))
+    trained = [spec.name for spec in specs if spec.training.on_arrival]
+    if trained:
+        automations.append(_train(deployments["train"], trained))
+    return automations
+
+
+def _ingest(deployment: UUID) -> Automation:
+    return Automation(
+        name=INGEST,
+        description="A file arrived: take it in. Made by `tenure sync`.",
+        trigger=_on("tenure.batch_arrived", ["tenure.model.*"]),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=deployment,
+                parameters={
+                    "model": "{{ event.payload.model }}",
+                    "path": "{{ event.payload.path }}",
+                },
+            )
+        ],
+    )
+
+
+def _train(deployment: UUID, models: Sequence[str]) -> Automation:
+    return Automation(
+        name=TRAIN,
+        description="Data was accepted: train the model. Made by `tenure sync`, for the models "
+        "whose spec has training.on_arrival.",
+        trigger=_on("tenure.batch_accepted", [f"tenure.model.{model}" for model in models]),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=deployment,
+                parameters={"model": "{{ event.payload.model }}"},
+            )
+        ],
+    )
+
+
+def _on(event: str, resources: list[str]) -> EventTrigger:
+    return EventTrigger(
+        expect={event},
+        match={"prefect.resource.id": resources},  # pyright: ignore[reportArgumentType]
+        for_each={"prefect.resource.id"},
+        posture=Posture.Reactive,
+        threshold=1,
+        within=timedelta(0),
+    )
+
+
+def _crash_zombies() -> Automation:
+    ended = {f"prefect.flow-run.{state}" for state in ENDS}
+    return Automation(
+        name=ZOMBIES,
+        description="A run whose process and runner were both killed would stay Running for ever: "
+        "after three heartbeats of silence it is Crashed. Made by `tenure sync`.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=SILENT_S),
+            after={"prefect.flow-run.heartbeat"},
+            for_each={"prefect.resource.id"},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},  # pyright: ignore
+            expect={"prefect.flow-run.heartbeat", *ended},
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED, name="Crashed", message=f"No heartbeat for {SILENT_S} s."
+            )
+        ],
+    )
+
+
+def apply(automations: Sequence[Automation]) -> list[str]:
+    """Make the server's automations of our names be these, and say what changed."""
+    said: list[str] = []
+    with get_client(sync_client=True) as client:
+        found = {one.name: one for one in client.read_automations() if one.name in NAMES}
+        for automation in automations:
+            old = found.pop(automation.name, None)
+            if old is None:
+                automation.create()
+                said.append(f"automation {automation.name}: made")
+                continue
+            automation.id, automation.enabled = old.id, old.enabled
+            automation.update()
+        for name, gone in found.items():
+            client.delete_automation(gone.id)
+            said.append(f"automation {name}: removed")
+    return said

@@ -1,0 +1,32 @@
+"""Flow `deploy`: put a version into office, a newer or an older one."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.states import State
+
+from flows.choices import Model, Number, Reason
+from tasks import events, outcomes, pages, registry, runs
+from tenure.workspace import open_workspace
+
+
+@flow(
+    name="deploy",
+    flow_run_name="deploy-{model}-v{version}",
+    description="Lets a version of a model serve; an older one is a rollback. Its artifact is "
+    "checked before the slot moves, and no request fails while it does.",
+    timeout_seconds=3600,
+)
+def deploy(model: Model, version: Number, reason: Reason) -> State:
+    """Let a version of a model serve from now on.
+
+    Args:
+        model: The model whose champion changes.
+        version: The version's number; only one that is validated may serve.
+        reason: Why, for the record. It is kept for good and shown in the model's history.
+    """
+    workspace, actor = open_workspace(), runs.actor()
+    placed = registry.deploy(model, version, reason, workspace, actor)
+    pages.draw_model(model, workspace)
+    events.announce(workspace)
+    return outcomes.deployed(placed)

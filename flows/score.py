@@ -1,0 +1,32 @@
+"""Flow `score`: files in, predictions out."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.states import State
+
+from flows.choices import Model
+from tasks import outcomes, runs, serving
+from tenure.workspace import open_workspace
+
+
+@flow(
+    name="score",
+    flow_run_name="score-{model}",
+    description="Reads the files that wait in a model's scoring source, predicts them with the "
+    "version that serves, and writes the predictions to its destination. A file that was scored "
+    "before is left alone.",
+    timeout_seconds=12 * 3600,
+)
+def score(model: Model) -> State:
+    """Score the files that wait for a model.
+
+    Args:
+        model: The model that scores; its spec names source and destination.
+    """
+    workspace, actor = open_workspace(), runs.actor()
+    with runs.alone("score", model, workspace) as lease:
+        if lease is None:
+            return outcomes.skipped(f"Another run scores for '{model}'.")
+        summary = serving.score(model, workspace, actor)
+    return outcomes.scored(model, summary)

@@ -1,0 +1,41 @@
+"""Flow `train`: is there a better version than the one that serves?"""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.states import State
+
+from flows.choices import Model
+from tasks import evaluation, events, outcomes, pages, registry, runs, training
+from tenure.workspace import open_workspace
+
+
+@flow(
+    name="train",
+    flow_run_name="train-{model}",
+    description="Trains a model on its accepted data, evaluates the result against the version "
+    "that serves, registers it, and deploys it if it passes the gate. Where nothing is new, it "
+    "ends at once.",
+    timeout_seconds=24 * 3600,
+)
+def train(model: Model) -> State:
+    """Train a model, judge it against the champion, and deploy it if it is better.
+
+    Args:
+        model: The model to train.
+    """
+    workspace, actor = open_workspace(), runs.actor()
+    with runs.alone("train", model, workspace) as lease:
+        if lease is None:
+            return outcomes.skipped(f"Another run trains '{model}'.")
+        plan = training.plan(model, workspace)
+        fits = [training.fit(model, order, workspace, actor) for order in plan.fits]
+        if settled := registry.find_settled(fits, workspace):
+            return outcomes.skipped(f"Version {settled.number} was trained on the same.")
+        judged = evaluation.evaluate(model, fits, workspace)
+        version = registry.register(judged, workspace, actor, lease)
+        if judged.promotes:
+            registry.deploy_judged(version, judged, workspace, actor)
+    pages.draw_version(version, workspace)
+    events.announce(workspace)
+    return outcomes.trained(version, judged)

@@ -1,0 +1,39 @@
+"""The intake stage as tasks: receive what arrived, stage it, admit it or not."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from tasks import shown
+from tasks.policy import RETRIED
+from tenure import intake, pages
+from tenure.records import Batch, Staged, ValidationReport
+from tenure.registry import due
+from tenure.spec import load_spec
+from tenure.workspace import Workspace
+
+
+@task(name="receive", task_run_name="receive-{model}", timeout_seconds=3600, **RETRIED)
+def receive(model: str, path: str | None, workspace: Workspace, actor: str) -> list[Batch]:
+    """Return the batches that are to be judged: the one at `path`, or all that nobody has seen."""
+    spec = load_spec(model, workspace)
+    places = [path] if path else due.unseen(model, intake.locate(spec, workspace), workspace)
+    for place in places:
+        intake.receive(model, place, workspace, actor=actor)
+    return due.batches_to_judge(model, workspace)
+
+
+@task(name="stage", task_run_name="stage-{batch.name}", timeout_seconds=3600, **RETRIED)
+def stage(batch: Batch, workspace: Workspace) -> Staged:
+    """Read a batch in its types and treat what is personal."""
+    return intake.stage(batch, workspace)
+
+
+@task(name="admit", task_run_name="admit-{staged.model}", timeout_seconds=3600, **RETRIED)
+def admit(staged: Staged, report: ValidationReport, workspace: Workspace, actor: str) -> Batch:
+    """Accept a batch as a snapshot, or put it in quarantine; show what was found."""
+    batch = intake.admit(staged, report, workspace, actor=actor)
+    shown.validation(report, batch)
+    page = pages.write_validation_page(report, workspace)
+    shown.page(batch.model, "validation", page, workspace, f"Validation of {batch.name}")
+    return batch

@@ -1,0 +1,116 @@
+"""Who started the run that is going on, what is it called, and may it work alone?
+
+A run is Prefect's; whether it may work is the ledger's to say. A lease in the ledger keeps one run
+of a model and verb at work; it ends by itself when its holder was killed, and what a late holder
+wants to write is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from prefect import runtime
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
+
+from tenure.errors import TenureError
+from tenure.registry import Lease, open_ledger
+from tenure.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 60.0
+POLL_S = 0.5
+ACTOR_TAG = "by:"
+_SAID_BY_OTHERS = ("claimed:", "system:", "automation:", "schedule:")
+
+
+def actor() -> str:
+    """Return who started the current run: a schedule, an automation, a part, or a claimed name.
+
+    Prefect's open-source server has one credential, so a name that came with a run (tag `by:…`) is
+    never more than claimed.
+    """
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None:
+        return "claimed:python"
+    told = [tag.removeprefix(ACTOR_TAG) for tag in run.tags if tag.startswith(ACTOR_TAG)]
+    if told and told[0].startswith(_SAID_BY_OTHERS):
+        return told[0]
+    if run.auto_scheduled:
+        return f"schedule:{run.parameters.get('model', 'every-minute')}"
+    if run.created_by and run.created_by.type == "AUTOMATION":
+        return f"automation:{run.created_by.display_value or 'unnamed'}"
+    return "claimed:prefect"
+
+
+def label(name: str | None, *tags: str) -> None:
+    """Add tags to the current run, and a name that says more than it could at its start.
+
+    A run of a model always gets the tag `model:<name>`; the deployment, which is that of all
+    models, cannot give it.
+    """
+    context = FlowRunContext.get()
+    run: FlowRun | None = context.flow_run if context else None
+    if run is None:
+        return
+    model = run.parameters.get("model")
+    run.tags = sorted({*run.tags, *tags, *([f"model:{model}"] if model else [])})
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run.id, name=name or run.name, tags=run.tags)
+    except (httpx.HTTPError, PrefectException) as error:
+        log.warning("The run keeps its name, the server does not answer: %s", error)
+
+
+@contextmanager
+def alone(
+    verb: str, model: str, workspace: Workspace, *, wait_s: float = 0.0
+) -> Iterator[Lease | None]:
+    """Hold the ledger's lease on a verb of a model; yield None while another run holds it.
+
+    Args:
+        verb: what is done, "train".
+        model: whose lease it is.
+        workspace: whose ledger keeps it.
+        wait_s: how long to wait for another run to end.
+    """
+    label(None)
+    ledger = open_ledger(workspace)
+    name, holder = f"{verb}:{model}", f"run:{runtime.flow_run.id or 'python'}"
+    until = time.monotonic() + wait_s
+    lease = ledger.acquire_lease(name, holder=holder, ttl_s=LEASE_S)
+    while lease is None and time.monotonic() < until:
+        time.sleep(POLL_S)
+        lease = ledger.acquire_lease(name, holder=holder, ttl_s=LEASE_S)
+    if lease is None:
+        yield None
+        return
+    ended = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(lease, workspace, ended), daemon=True)
+    keeper.start()
+    try:
+        yield lease
+    finally:
+        ended.set()
+        keeper.join()
+        ledger.release_lease(lease)
+
+
+def _keep(lease: Lease, workspace: Workspace, ended: threading.Event) -> None:
+    ledger = open_ledger(workspace)
+    while not ended.wait(LEASE_S / 3):
+        try:
+            ledger.renew_lease(lease, ttl_s=LEASE_S)
+        except TenureError as error:
+            log.warning("The lease could not be prolonged: %s", error)
+            if not error.is_transient:
+                return

@@ -1,0 +1,192 @@
+"""What does a platform team see of a run in Prefect's pages?
+
+Tables, markdown and links under keys of a model, so that each run adds a version to what its model
+has shown before. Showing never decides: where the server cannot be reached the run goes on without.
+Nothing here holds a value out of a row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.exceptions import PrefectException
+
+from tasks.addresses import endpoint_address
+from tenure.records import (
+    Assignment,
+    Batch,
+    Evaluation,
+    MetricValue,
+    Outcome,
+    ValidationReport,
+    Version,
+)
+from tenure.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+SIGN = {Outcome.PASS: "✓", Outcome.WARN: "!", Outcome.FAIL: "✗", Outcome.UNKNOWN: "?"}
+
+
+def _show(make: Callable[..., Any], **content: Any) -> Any:
+    try:
+        return make(**content)
+    except (httpx.HTTPError, PrefectException) as error:
+        log.warning("Nothing is shown of this, the server does not answer: %s", error)
+        return None
+
+
+def page(model: str, kind: str, file: Path, workspace: Workspace, text: str) -> None:
+    """Link to a page that was drawn; to its file where no server shows it."""
+    address = endpoint_address(workspace)
+    place = file.relative_to(workspace.pages).as_posix()
+    link = f"{address}/pages/{place}" if address else file.as_uri()
+    _show(create_link_artifact, key=f"{kind}-page-{model}", link=link, link_text=text)
+
+
+def validation(report: ValidationReport, batch: Batch) -> None:
+    """Show what was found in a batch, and what became of it."""
+    found = [
+        {
+            "": SIGN[violation.outcome],
+            "rule": violation.rule,
+            "column": violation.column or "(batch)",
+            "rows": violation.rows,
+            "what": violation.message,
+        }
+        for violation in report.violations
+    ] or [{"": SIGN[Outcome.PASS], "rule": f"all {report.checks} checks", "what": "nothing found"}]
+    words = f"**{batch.name}** of *{batch.model}*: {batch.state.value}, {report.rows} rows, "
+    words += f"{report.rejected_rows} of them split off. {batch.reason or ''}"
+    _show(create_table_artifact, key=f"validation-{batch.model}", table=found, description=words)
+
+
+def training_sets(plan: Any) -> None:
+    """Show which data the fits of a plan use."""
+    table = [
+        {
+            "span": order.training_set.span,
+            "rows": order.training_set.rows,
+            "snapshots": len(order.training_set.snapshots),
+            "from": _day(order.training_set.start_at),
+            "to": _day(order.training_set.end_at),
+            "holds out": "yes" if order.holdout else "no",
+            "training set": order.training_set.digest[:12],
+        }
+        for order in plan.fits
+    ]
+    _show(
+        create_table_artifact,
+        key=f"training-sets-{plan.model}",
+        table=table,
+        description=f"What the fits of **{plan.model}** use; judged by *{plan.mode}*.",
+    )
+
+
+def _day(at: Any) -> str:
+    return at.date().isoformat() if at else ""
+
+
+class Progress:
+    """A progress bar in the run's artifacts: how many of `total` steps are done."""
+
+    def __init__(self, key: str, total: int, description: str) -> None:
+        self.total, self.done = max(total, 1), 0
+        self.bar = _show(create_progress_artifact, progress=0, key=key, description=description)
+
+    def step(self) -> None:
+        """Say that one more step is done."""
+        self.done += 1
+        if self.bar is not None:
+            share = min(100.0, 100 * self.done / self.total)
+            _show(update_progress_artifact, artifact_id=self.bar, progress=share)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _interval(metric: MetricValue) -> str:
+    return "" if metric.low is None else f"{_number(metric.low)} … {_number(metric.high)}"
+
+
+def evaluation(judged: Evaluation) -> None:
+    """Show the gate's questions and answers, and the candidate's metrics."""
+    model = judged.model
+    checks = [
+        {
+            "": SIGN[check.outcome],
+            "check": check.name,
+            "wanted": check.wanted,
+            "got": check.got,
+            "answer": check.message,
+        }
+        for check in judged.checks
+    ]
+    verdict = f"**{judged.verdict.value}**: {judged.reason}"
+    _show(create_table_artifact, key=f"gate-{model}", table=checks, description=verdict)
+    metrics = [
+        {
+            "metric": metric.name + (" (primary)" if metric.name == judged.primary else ""),
+            "value": _number(metric.value),
+            "95 % interval": _interval(metric),
+            "rows": metric.rows,
+        }
+        for metric in judged.metrics
+    ]
+    _show(create_table_artifact, key=f"metrics-{model}", table=metrics, description=verdict)
+
+
+def version(made: Version) -> None:
+    """Show a version's identities."""
+    lines = [
+        f"# {made.model} version {made.number}: {made.stage.value}",
+        made.reason,
+        "",
+        "| what | identity |",
+        "|---|---|",
+        f"| candidate | `{made.candidate}` |",
+        f"| artifact | `{made.object}` ({made.size:,} bytes) |",
+        f"| manifest | `{made.manifest}` |",
+        f"| training set | `{made.training_set}` |",
+        f"| evaluation | `{made.evaluation}` |",
+    ]
+    _show(create_markdown_artifact, key=f"version-{made.model}", markdown="\n".join(lines))
+
+
+def assignment(placed: Assignment) -> None:
+    """Show who holds a slot now, and why."""
+    text = (
+        f"# {placed.model}: version {placed.version} is {placed.slot.value}\n"
+        f"{placed.reason}\n\n*Epoch {placed.epoch}, since {placed.since:%Y-%m-%d %H:%M:%S %Z}, "
+        f"by {placed.actor}.*"
+    )
+    _show(create_markdown_artifact, key=f"{placed.slot.value}-{placed.model}", markdown=text)
+
+
+def table(key: str, rows: list[dict[str, Any]], description: str) -> None:
+    """Show rows of a summary."""
+    _show(create_table_artifact, key=key, table=rows, description=description)
+
+
+def summary(key: str, record: Any, description: str) -> None:
+    """Show a record's fields, a row each."""
+    rows = [{"what": name.replace("_", " "), "": str(value)} for name, value in fields_of(record)]
+    table(key, rows, description)
+
+
+def fields_of(record: Any) -> list[tuple[str, Any]]:
+    """Return the names and values of a dataclass."""
+    return [(field.name, getattr(record, field.name)) for field in dataclasses.fields(record)]

@@ -1,0 +1,83 @@
+"""How is a run started once for one cause, and again only if it failed?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+
+from tasks.outcomes import SKIPPED
+from tasks.policy import ATTEMPTS
+
+AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run that is due: which verb, for which model, because of what (a digest)."""
+
+    verb: str
+    model: str
+    cause: str
+
+    @property
+    def tag(self) -> str:
+        """The tag by which runs of this cause are found."""
+        return f"cause:{self.cause[:16]}"
+
+
+def start(due: Start) -> dict[str, Any]:
+    """Start a run if none is under way for it, and say what was done.
+
+    After `ATTEMPTS` runs that did not bring what they were for, nothing is started any more: then a
+    person has to look.
+    """
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(f"{due.verb}/{due.verb}")
+        of_deployment = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+        earlier = _tagged(client, of_deployment, [due.tag])
+        working = _tagged(client, of_deployment, [f"model:{due.model}"], AT_WORK)
+        done = what_to_do(earlier, working)
+        if done == "started":
+            client.create_flow_run_from_deployment(
+                deployment.id,
+                parameters={"model": due.model},
+                tags=[f"model:{due.model}", due.tag, "by:system:reconcile"],
+                idempotency_key=f"{due.verb}:{due.model}:{due.cause}:{len(earlier)}",
+            )
+    return {"model": due.model, "verb": due.verb, "because of": due.cause[:12], "done": done}
+
+
+def what_to_do(earlier: Sequence[FlowRun], working: Sequence[FlowRun]) -> str:
+    """Say in a word or two what is done about something due.
+
+    Args:
+        earlier: the runs that were started for this cause, ended or not.
+        working: the runs of this verb and model that are at work, whatever their cause.
+    """
+    if working or any(run.state and not run.state.is_final() for run in earlier):
+        return "under way"
+    spent = [run for run in earlier if run.state and run.state.name != SKIPPED]
+    return "started" if len(spent) < ATTEMPTS else f"waits for a person after {ATTEMPTS} runs"
+
+
+def _tagged(
+    client: SyncPrefectClient,
+    deployment: DeploymentFilter,
+    tags: list[str],
+    states: list[StateType] | None = None,
+) -> list[FlowRun]:
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=states)) if states else None
+    wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=tags), state=state)
+    return client.read_flow_runs(flow_run_filter=wanted, deployment_filter=deployment, limit=200)

@@ -1,0 +1,16 @@
+"""The validation stage as a task."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from tasks.policy import RETRIED
+from tenure import validation
+from tenure.records import Staged, ValidationReport
+from tenure.workspace import Workspace
+
+
+@task(name="validate", task_run_name="validate-{staged.model}", timeout_seconds=3600, **RETRIED)
+def validate(staged: Staged, workspace: Workspace) -> ValidationReport:
+    """Judge a staged batch; a check that could not run is no pass."""
+    return validation.validate(staged, workspace)

@@ -1,0 +1,95 @@
+"""What does the ledger say is still to be done?
+
+An event may be lost and a run may die; what is due is read from the ledger alone, so whoever asks
+later finds the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
+
+from tenure.records import Batch, BatchState, Candidate, Snapshot, Version
+from tenure.registry.opening import open_ledger
+from tenure.workspace import Workspace
+
+ALL = 1_000_000
+
+
+class HasPlace(Protocol):
+    """Something that lies in a source."""
+
+    @property
+    def location(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def modified_at(self) -> datetime: ...  # noqa: D102
+
+
+A = TypeVar("A", bound=HasPlace)
+
+
+def unseen(model: str, arrivals: Iterable[A], workspace: Workspace) -> list[A]:
+    """Return the arrivals whose bytes the ledger cannot have seen: new places, or changed since.
+
+    Looks at place, size and time only; whoever takes the file decides by the digest of its bytes.
+    """
+    known: dict[str, list[Batch]] = {}
+    for batch in open_ledger(workspace).batches(model, limit=ALL):
+        known.setdefault(batch.location, []).append(batch)
+    return [
+        arrival
+        for arrival in arrivals
+        if not any(
+            batch.size == arrival.size and batch.arrived_at >= arrival.modified_at
+            for batch in known.get(arrival.location, ())
+        )
+    ]
+
+
+def batches_to_judge(model: str, workspace: Workspace, *, waiting_s: float = 0.0) -> list[Batch]:
+    """Return the batches that arrived and were not judged, oldest first.
+
+    Args:
+        model: whose batches.
+        workspace: whose ledger.
+        waiting_s: only those that have waited for so many seconds.
+    """
+    arrived = open_ledger(workspace).batches(model, state=BatchState.ARRIVED, limit=ALL)
+    until = datetime.now(UTC) - timedelta(seconds=waiting_s)
+    return [batch for batch in reversed(arrived) if batch.arrived_at <= until]
+
+
+def untrained(model: str, workspace: Workspace) -> Snapshot | None:
+    """Return the newest snapshot if no version was trained on it yet."""
+    ledger = open_ledger(workspace)
+    newest = ledger.versions(model, limit=1)
+    candidate = ledger.candidate(newest[0].candidate) if newest else None
+    after = candidate.last_snapshot_seq if candidate else 0
+    snapshots = ledger.snapshots(model, after_seq=after)
+    return snapshots[-1] if snapshots else None
+
+
+def version_of(candidates: Sequence[Candidate], workspace: Workspace) -> Version | None:
+    """Return the version that one of these fits already became."""
+    ledger = open_ledger(workspace)
+    for candidate in candidates:
+        version = ledger.version_of_candidate(candidate.id)
+        if version is not None:
+            return version
+    return None
+
+
+def is_settled(version: Version, workspace: Workspace) -> bool:
+    """Say whether nothing is left to do about a version that was judged.
+
+    It is not settled if the gate promoted it and the slot still stands where the gate saw it: then
+    whoever judged it died before the slot moved.
+    """
+    ledger = open_ledger(workspace)
+    judged = ledger.evaluation(version.model, version.number)
+    slot = ledger.slot(version.model)
+    epoch = slot.epoch if slot else 0
+    return not (judged.promotes and epoch == judged.champion_epoch)
