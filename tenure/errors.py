@@ -234,6 +234,16 @@ class LedgerUnwritable(Unreachable):
     remedy = "Look at the folder's rights and the disk's free space, then run it again."
 
 
+class LedgerCut(RefusedByState):
+    """The anchor knows a row that the ledger does not hold: writing on would hide the loss."""
+
+    says = (
+        "The ledger at {where} ends at row {ends_at} and lacks row {anchored} as it was anchored. "
+        "Nothing was changed."
+    )
+    remedy = "`tenure verify` says what is missing; `tenure restore-backup FILE` goes on from there."
+
+
 class StoreExposed(RefusedByState):
     """Anybody on this machine could put bytes into the store."""
 
@@ -333,3 +343,122 @@ class NothingToJudge(BadInput):
 
     says = "There is no candidate of '{model}' to judge."
     remedy = "`tenure train {model}` fits some."
+
+
+class BadRows(BadInput):
+    """Rows cannot be brought into the types that a model was fitted on."""
+
+    says = "Column '{column}' holds {got}; wanted {wanted}."
+
+
+class SnapshotNotFound(BadInput):
+    """The model has no snapshot with this content."""
+
+    says = "Model '{model}' has no snapshot {snapshot}."
+    http_status = 404
+
+
+class SealBroken(RefusedByState):
+    """Sealed bytes cannot be opened."""
+
+    says = "Sealed bytes cannot be opened: {detail}."
+    remedy = "They need the key 'sealing.key' that stood in the key folder when they were sealed."
+
+
+class NotInSource(BadInput):
+    """A location was given that is not in the model's own source."""
+
+    says = "'{name}' is not in the source of '{model}', {source}. Nothing was read."
+    remedy = "Put the file there; only what arrives in the source is a batch."
+
+
+class SourceUnreachable(Unreachable):
+    """The place where batches arrive cannot be read."""
+
+    says = "The source of '{model}', {source}, cannot be read: {detail}. Nothing was changed."
+    remedy = "Look at the address, the rights and the network, then run it again."
+
+
+class StillBeingWritten(Unreachable):
+    """A file changed while it was looked at."""
+
+    says = "'{name}' of '{model}' is still being written. Nothing was read."
+    remedy = "It is taken once it stands still; writing under a name with '.' and renaming helps."
+
+
+class BytesNotKept(RefusedByState):
+    """Neither the store nor the source has the bytes of a batch any more."""
+
+    says = "The bytes of batch {batch} of '{model}' are not there any more. Nothing was changed."
+    remedy = "Put the same file into the source and readmit it again."
+
+
+class ReportNotFound(BadInput):
+    """A batch was not judged yet."""
+
+    says = "Batch {batch} of '{model}' has no validation report."
+    http_status = 404
+
+
+class NoPrefectServer(Unreachable):
+    """No Prefect server is known, or the known one does not answer."""
+
+    says = "There is no Prefect server: {detail}. Nothing was started."
+    remedy = "`tenure up --detach` starts one."
+    is_transient = False
+
+
+class PartDied(Unreachable):
+    """A part of Tenure ended before it was ready."""
+
+    says = "'{part}' ended before it was ready; the end of {log}:\n{tail}"
+    remedy = "What was started is stopped; `tenure up` starts everything again."
+    is_transient = False
+
+
+class NoSuchPart(BadInput):
+    """`tenure logs` knows no such part."""
+
+    says = "There is no part '{part}'; there are {known}."
+
+
+class NothingToFollow(BadInput):
+    """The part has not written anything yet."""
+
+    says = "'{part}' has no log at {file}."
+    remedy = "`tenure up --detach` starts it."
+
+
+class DeploymentMissing(Unreachable):
+    """The Prefect server does not know the verb."""
+
+    says = "The Prefect server at {address} has no deployment '{verb}'. Nothing was started."
+    remedy = "`tenure sync` makes it."
+    is_transient = False
+
+
+class RunRefused(BadInput):
+    """The Prefect server did not take a run's parameters."""
+
+    says = "'{verb}' was not started: {detail}. Nothing was changed."
+
+
+class RunEnded(RunFailed):
+    """A run did not complete."""
+
+    says = "Run '{run}' is {state}: {detail}"
+    remedy = "{address} shows its tasks and its log."
+
+
+class NoPromotion(CheckFailed):
+    """A promotion was required, and the champion stays."""
+
+    says = "Nothing was promoted for '{model}': {detail}"
+    remedy = "`tenure show {model}` shows the gate's answers."
+
+
+class SyncFailed(RunFailed):
+    """`sync` ended without an answer."""
+
+    says = "Prefect was not brought in line with the specs: {detail}"
+    remedy = "Doing it again is safe."
