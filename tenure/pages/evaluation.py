@@ -44,6 +44,7 @@ def write_evaluation_page(model: str, number: int, workspace: Workspace) -> Path
     version = ledger.version(model, number)
     evaluation = ledger.evaluation(model, number)
     candidate = ledger.candidate(version.candidate)
+    assert candidate is not None, "a version names the candidate that it was"
     details = open_store(workspace).get_json(evaluation.details)
     return write_page(
         "evaluation.html",
@@ -108,7 +109,9 @@ def _snapshots(candidate: Candidate, ledger: Ledger) -> list[dict[str, Any]]:
     rows = []
     for digest in candidate.training_set.snapshots:
         snapshot = ledger.snapshot(candidate.model, digest)
+        assert snapshot is not None, "a training set names accepted snapshots only"
         batch = ledger.batch(candidate.model, snapshot.batch)
+        assert batch is not None, "a snapshot names the batch that it came from"
         rows.append(
             {
                 "digest": digest,

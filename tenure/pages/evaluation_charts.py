@@ -12,19 +12,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tenure.pages.charts import (
-    Interval,
-    Line,
-    bars,
-    confusion,
-    intervals,
-    lines,
-    points,
-    reliability,
-    strips,
-)
+from tenure.pages.charts import Line, confusion, lines, points, reliability
 from tenure.pages.render import metric
-from tenure.pages.svg import number
+from tenure.pages.rows import Interval, bars, intervals, strips
+from tenure.pages.svg import count, number
 from tenure.records import Comparison
 
 WHO = {"candidate": "candidate", "champion": "champion", "baseline": "quiet"}
@@ -42,7 +33,7 @@ def metrics(details: dict[str, Any]) -> list[Markup]:
     if any(r["baseline"] is not None for r in rows):
         legend.append(("quiet", "baseline that ignores the features"))
     if any(r["floor"] is not None for r in rows):
-        legend.append(("mark", "floor that the spec asks for"))
+        legend.append(("limit", "floor that the spec asks for"))
     figures = []
     if shared:
         figures.append(
@@ -70,7 +61,7 @@ def metrics(details: dict[str, Any]) -> list[Markup]:
 
 
 def _metric_row(row: dict[str, Any]) -> list[Interval]:
-    label = metric(row["name"]) + (" ●" if row["primary"] else "")
+    label = metric(row["name"]) + (", decides" if row["primary"] else "")
     items = [
         Interval(
             label=label,
@@ -136,7 +127,7 @@ def _by_batch(batches: Sequence[dict[str, Any]], measure: str, champion: int) ->
         series,
         x_label="batch, by its number in the ledger",
         y_label=measure,
-        note="Each batch is predicted by the fit of the night before, which had not seen it.",
+        note="Each batch is predicted by the fit before it, which had not seen it.",
         wide=True,
     )
 
@@ -172,7 +163,7 @@ def _slice_row(row: dict[str, Any], primary: str) -> list[Interval]:
         mark = floor["at_least"] if floor["at_least"] is not None else floor["at_most"]
     return [
         Interval(
-            label=f"{row['value']} · {number(float(row['rows']), 4)}",
+            label=f"{row['value']} · {count(row['rows'])} rows",
             value=shown.get("value"),
             low=shown.get("low"),
             high=shown.get("high"),
@@ -311,8 +302,8 @@ def importances(details: dict[str, Any], most: int = 15) -> list[Markup]:
                 for f in shown
             ],
             label=f"loss of {metric(found['metric'])} when the feature is shuffled",
-            note=f"{found['repeats']} shuffles on {found['rows']} of {found['rows_of']} rows; "
-            f"the whisker is one standard deviation.{more}",
+            note=f"{found['repeats']} shuffles on {count(found['rows'])} of "
+            f"{count(found['rows_of'])} rows; the whisker is one standard deviation.{more}",
             wide=True,
         )
     ]

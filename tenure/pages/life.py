@@ -11,9 +11,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tenure.pages.charts import Lane, Line, Moment, Span, lines, timeline
+from tenure.pages.charts import Line, lines
 from tenure.pages.paths import batch_path, evaluation_path, model_path
 from tenure.pages.render import metric, when, write_page
+from tenure.pages.rows import Lane, Moment, Span, timeline
 from tenure.records import (
     Assignment,
     Batch,

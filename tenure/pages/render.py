@@ -16,7 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tenure.pages.svg import number
+from tenure.pages.svg import count, number
 from tenure.records import GateVerdict, Outcome, Stage
 from tenure.workspace import Workspace
 
@@ -84,11 +84,6 @@ def weight(size: float | None) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     raise AssertionError
-
-
-def count(value: float | None) -> str:
-    """Return a whole number with thin spaces between thousands."""
-    return "–" if value is None else f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def share(value: float | None) -> str:

@@ -43,7 +43,7 @@ def number(value: float | None, digits: int = 3) -> str:
     """Return a number as people read it: significant digits, a true minus, thin thousands.
 
     >>> number(0.98765), number(-12345.6), number(0.00004), number(None)
-    ('0.988', '−12 346', '4e−05', '–')
+    ('0.988', '−12 346', '4e−05', '–')
     """
     if value is None or math.isnan(value):
         return "–"
@@ -58,6 +58,15 @@ def number(value: float | None, digits: int = 3) -> str:
         before = 1 if size < 1 else len(str(int(size)))
         text = f"{value:.{max(0, digits if size < 1 else digits - before)}f}"
     return text.replace("-", MINUS)
+
+
+def count(value: float | None) -> str:
+    """Return a whole number with thin spaces between thousands.
+
+    >>> count(18400)
+    '18 400'
+    """
+    return "–" if value is None else f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +230,14 @@ def x_axis(frame: Frame, x: Scale, label: str) -> Markup:
     middle = (frame.left + frame.x_end) / 2
     parts.append(tag("text", label, class_="axis mid", x=middle, y=frame.height - 8))
     return Markup("").join(parts)
+
+
+def row_name(frame: Frame, text: str, middle: float, *, longest: int) -> Markup:
+    """Return the name of a row, left of it; a long one is cut and whole in its title."""
+    short = text if len(text) <= longest else text[: longest - 1] + "…"
+    return tag(
+        "text", tag("title", text), short, class_="name end", x=frame.left - 10, y=middle + 4
+    )
 
 
 def path(points: Sequence[tuple[float, float]], class_: str, *, closed: bool = False) -> Markup:

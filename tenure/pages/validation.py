@@ -10,9 +10,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tenure.pages.charts import Interval, bars
+from tenure.errors import BatchNotFound
 from tenure.pages.paths import batch_path
 from tenure.pages.render import write_page
+from tenure.pages.rows import Interval, bars
+from tenure.pages.svg import count
 from tenure.records import Batch, BatchState, Column, Outcome, ValidationReport
 from tenure.registry import Ledger, open_ledger
 from tenure.workspace import Workspace
@@ -26,9 +28,15 @@ HEADLINES = {
 
 
 def write_validation_page(report: ValidationReport, workspace: Workspace) -> Path:
-    """Draw the page of a batch from its validation report."""
+    """Draw the page of a batch from its validation report.
+
+    Raises:
+        BatchNotFound: the ledger knows no such batch.
+    """
     ledger = open_ledger(workspace)
     batch = ledger.batch(report.model, report.batch)
+    if batch is None:
+        raise BatchNotFound(model=report.model, batch=report.batch[:12])
     columns = _columns(batch, ledger)
     return write_page(
         "validation.html",
@@ -87,8 +95,9 @@ def _failing_rows(report: ValidationReport) -> Markup | None:
             )
             for v in sorted(counted, key=lambda v: -(v.rows or 0))
         ],
-        label=f"rows, of {report.rows}",
+        label=f"rows, of {count(report.rows)}",
         note="A row may break several.",
+        whole=True,
         wide=True,
     )
 
@@ -96,5 +105,6 @@ def _failing_rows(report: ValidationReport) -> Markup | None:
 def _columns(batch: Batch, ledger: Ledger) -> tuple[Column, ...]:
     """Return the batch's columns if it was accepted, else those that the model expects."""
     if batch.snapshot is not None:
-        return ledger.snapshot(batch.model, batch.snapshot).columns
+        snapshot = ledger.snapshot(batch.model, batch.snapshot)
+        return snapshot.columns if snapshot else ()
     return ledger.contract(batch.model) or ()

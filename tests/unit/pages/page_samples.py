@@ -284,7 +284,7 @@ def _metric(name, value, half, **others) -> dict:
         "higher_is_better": name not in {"brier", "log_loss"},
         "value": value,
         "low": value - half,
-        "high": min(1.0, value + half),
+        "high": value + half,
         "rows": 8214,
         "floor": floor,
         "floor_side": "at_least" if floor else None,

@@ -1,0 +1,214 @@
+"""Do pages open anywhere, ask for nothing, and say what the records say?"""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+from page_samples import (
+    COLUMNS,
+    NASTY,
+    START,
+    batch,
+    candidate,
+    details,
+    evaluation,
+    regression_details,
+    report,
+    tenure,
+    version,
+)
+
+from tenure.pages.evaluation import evaluation_facts
+from tenure.pages.life import Life, life_facts, stretches
+from tenure.pages.render import write_page
+from tenure.pages.validation import validation_facts
+from tenure.records import BatchState, GateVerdict, Outcome, Stage
+from tenure.workspace import open_workspace
+
+TRAIL = [("Tenure", "../../index.html"), ("fraud", None)]
+
+
+@pytest.fixture
+def quiet_workspace(tmp_path):
+    (tmp_path / "config").mkdir()
+    return open_workspace(tmp_path)
+
+
+@pytest.fixture
+def simulated_workspace(tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "settings.yaml").write_text("simulated: true\n")
+    return open_workspace(tmp_path)
+
+
+def draw_evaluation(workspace, told=None, verdict=GateVerdict.WINS, stage=Stage.VALIDATED):
+    facts = evaluation_facts(
+        version(stage=stage), evaluation(verdict), candidate(), told or details()
+    )
+    file = write_page(
+        "evaluation.html",
+        "fraud/versions/7.html",
+        workspace,
+        trail=TRAIL,
+        **facts,
+        snapshots=[],
+        serves="champion",
+    )
+    return file.read_text(encoding="utf-8")
+
+
+def draw_validation(workspace, told=None, of=None):
+    facts = validation_facts(told or report(), of or batch(), COLUMNS)
+    file = write_page("validation.html", "fraud/batches/3.html", workspace, trail=TRAIL, **facts)
+    return file.read_text(encoding="utf-8")
+
+
+def draw_model(workspace, life):
+    file = write_page("model.html", "fraud/index.html", workspace, trail=TRAIL, **life_facts(life))
+    return file.read_text(encoding="utf-8")
+
+
+def a_life(**changes):
+    life = Life(
+        model="fraud",
+        champion=tenure(2, 4, 4),
+        versions=[
+            (version(5, Stage.REJECTED, "It is not better."), evaluation(GateVerdict.TIES)),
+            (version(4), evaluation()),
+            (version(1), evaluation(GateVerdict.FIRST)),
+        ],
+        tenures=[tenure(1, 1, 1), tenure(2, 4, 4)],
+        batches=[batch(3, reason="Too large."), batch(2, BatchState.ACCEPTED)],
+        now=START + timedelta(days=9),
+    )
+    return replace(life, **changes)
+
+
+class Looker(HTMLParser):
+    """Collects what a page would load or run, and checks that what opens is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.loads, self.scripts = [], [], 0
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in {"meta", "br", "link", "img", "input"}:
+            self.open.append(tag)
+        self.scripts += tag == "script" or any(name.startswith("on") for name, _ in attrs)
+        self.loads += [value for name, value in attrs if name in {"src", "srcset", "data"}]
+        self.loads += [tag] if tag in {"link", "iframe", "object", "embed"} else []
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def everything(workspace):
+    yield draw_evaluation(workspace)
+    yield draw_evaluation(workspace, regression_details())
+    yield draw_validation(workspace)
+    yield draw_model(workspace, a_life())
+
+
+def test_no_page_runs_or_loads_anything(quiet_workspace):
+    for text in everything(quiet_workspace):
+        looker = Looker()
+        looker.feed(text)
+        assert (looker.open, looker.scripts, looker.loads) == ([], 0, [])
+        assert "url(" not in text
+        assert "@import" not in text
+        assert re.search(r"Content-Security-Policy[^>]+default-src 'none'", text)
+
+
+def test_texts_of_users_are_escaped(quiet_workspace):
+    for text in (draw_evaluation(quiet_workspace), draw_validation(quiet_workspace)):
+        assert NASTY not in text
+        assert "&lt;script&gt;" in text
+
+
+def test_only_a_simulated_workspace_bears_the_mark(quiet_workspace, tmp_path):
+    assert all("simulated clock" not in text for text in everything(quiet_workspace))
+    (tmp_path / "config" / "settings.yaml").write_text("simulated: true\n")
+    assert all("simulated clock" in text for text in everything(open_workspace(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stage", "tone"),
+    [
+        (GateVerdict.FIRST, Stage.VALIDATED, "good"),
+        (GateVerdict.WINS, Stage.VALIDATED, "good"),
+        (GateVerdict.TIES, Stage.REJECTED, "bad"),
+        (GateVerdict.FAILS_FLOOR, Stage.REJECTED, "bad"),
+    ],
+)
+def test_the_banner_says_the_verdict_and_its_reason(quiet_workspace, verdict, stage, tone):
+    text = draw_evaluation(quiet_workspace, verdict=verdict, stage=stage)
+    assert f'<div class="verdict {tone}">' in text
+    assert evaluation().reason in text
+
+
+def test_an_evaluation_without_any_section_is_still_a_page(quiet_workspace):
+    bare = details() | {
+        "batches": [],
+        "recipes": [],
+        "slices": [],
+        "calibration": None,
+        "curves": None,
+        "confusion": None,
+        "importances": None,
+        "leakage": None,
+        "agreement": None,
+        "notes": [],
+    }
+    text = draw_evaluation(quiet_workspace, bare)
+    assert "What the gate asked" in text
+    assert "Slice by slice" not in text
+
+
+def test_lineage_stands_on_the_page(quiet_workspace):
+    text = draw_evaluation(quiet_workspace)
+    for told in ("137909d", "changes that were not committed", "1.93 CPU s", "scikit-learn 1.9.1"):
+        assert told in text
+
+
+def test_a_quarantined_batch_says_what_to_do(quiet_workspace):
+    text = draw_validation(quiet_workspace)
+    assert "tenure quarantine readmit fraud 030303030303" in text
+    good = replace(report(), outcome=Outcome.PASS, violations=())
+    text = draw_validation(quiet_workspace, good, batch(3, BatchState.ACCEPTED))
+    assert "tenure quarantine" not in text
+    assert "11 checks on 2050 rows found nothing." in text
+
+
+def test_rows_that_were_split_off_are_counted(quiet_workspace):
+    told = replace(report(), rejected_rows=50)
+    text = draw_validation(quiet_workspace, told, batch(3, BatchState.ACCEPTED))
+    assert "2\u202f000" in text
+    assert "rows split off" in text
+
+
+def test_each_tenure_ends_where_the_next_begins():
+    held = stretches([tenure(1, 1, 1), tenure(2, 4, 4)], START)
+    assert [(t.version, end) for t, end in held] == [(4, None), (1, START + timedelta(days=4))]
+
+
+def test_a_model_that_nobody_serves_says_so(quiet_workspace):
+    life = a_life(champion=None, tenures=[], versions=[], batches=[])
+    text = draw_model(quiet_workspace, life)
+    assert "No version serves yet." in text
+    assert "tenure train fraud" in text
+
+
+def test_a_model_page_leads_to_its_versions_and_batches(quiet_workspace):
+    text = draw_model(quiet_workspace, a_life())
+    assert 'href="versions/5.html"' in text
+    assert f'href="batches/{"03" * 6}.html"' in text
+    assert "Too large." in text
+
+
+def test_a_page_is_replaced_in_one_step(quiet_workspace):
+    draw_validation(quiet_workspace)
+    draw_validation(quiet_workspace)
+    folder = quiet_workspace.pages / "fraud" / "batches"
+    assert [file.name for file in folder.iterdir()] == ["3.html"]
