@@ -133,6 +133,12 @@ class VersionNotFound(BadInput):
     http_status = 404
 
 
+class BadRequest(BadInput):
+    """What was sent for a prediction is not what the model takes."""
+
+    says = "{detail}"
+
+
 class NoChampion(RefusedByState):
     """The slot has never been filled."""
 
@@ -462,3 +468,10 @@ class SyncFailed(RunFailed):
 
     says = "Prefect was not brought in line with the specs: {detail}"
     remedy = "Doing it again is safe."
+
+
+class MetricUnknown(BadInput):
+    """A spec names a metric that there is not, or not for this task."""
+
+    says = "evaluation of '{model}' names the metric '{metric}', which is none for {kind}."
+    remedy = "There are: {known}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenure.registry.archive import backup, restore_backup
     from tenure.registry.artifacts import (
         Loaded,
         dump_estimator,
@@ -16,14 +17,21 @@ if TYPE_CHECKING:
     from tenure.registry.leases import Lease
     from tenure.registry.ledger import Ledger
     from tenure.registry.opening import close_ledger, open_ledger
+    from tenure.registry.reach import collect
     from tenure.registry.store import Store, open_store
+    from tenure.registry.upgrading import upgrade
+    from tenure.registry.verification import Finding, Severity, verify
 
 __all__ = [
+    "Finding",
     "Lease",
     "Ledger",
     "Loaded",
+    "Severity",
     "Store",
+    "backup",
     "close_ledger",
+    "collect",
     "deploy",
     "dump_estimator",
     "load_candidate",
@@ -31,15 +39,22 @@ __all__ = [
     "open_ledger",
     "open_store",
     "register",
+    "restore_backup",
     "rollback",
+    "upgrade",
+    "verify",
 ]
 
 _HOME = {
-    "Ledger": "ledger",
+    "Finding": "verification",
     "Lease": "leases",
+    "Ledger": "ledger",
     "Loaded": "artifacts",
+    "Severity": "verification",
     "Store": "store",
+    "backup": "archive",
     "close_ledger": "opening",
+    "collect": "reach",
     "deploy": "deploying",
     "dump_estimator": "artifacts",
     "load_candidate": "artifacts",
@@ -47,7 +62,10 @@ _HOME = {
     "open_ledger": "opening",
     "open_store": "store",
     "register": "artifacts",
+    "restore_backup": "archive",
     "rollback": "deploying",
+    "upgrade": "upgrading",
+    "verify": "verification",
 }
 
 

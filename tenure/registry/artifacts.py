@@ -45,10 +45,8 @@ def dump_estimator(
 ) -> tuple[str, int, tuple[str, ...]]:
     """Keep a fitted estimator; return its object's digest, its size, and the names in it.
 
-    It is read back through the safe loader before it counts as kept.
-
-    Args:
-        allow: the user's own classes and functions (`training.allow`), as module.name.
+    It is read back through the safe loader before it counts as kept. `allow` names the user's own
+    classes and functions (`training.allow`), as module.name.
 
     Raises:
         GlobalNotAllowed: it names code that is neither on the list nor in `allow`.
@@ -245,10 +243,8 @@ def register(
 ) -> Version:
     """Make a judged candidate a version: number, signed manifest, golden predictions, audit row.
 
-    A candidate that is a version already stays that version.
-
-    Args:
-        golden_rows: Parquet of at most 20 rows of features.
+    A candidate that is a version already stays that version. `golden_rows` is Parquet of at most
+    20 rows of features.
 
     Raises:
         GlobalNotAllowed: the artifact names code that today's spec does not allow.

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from tenure.errors import (
     BadAuditEntry,
     LedgerBusy,
+    LedgerCut,
     LedgerDamaged,
     LedgerMissing,
     LedgerUnwritable,
@@ -43,6 +44,7 @@ _MODEL = re.compile(r"[a-z][a-z0-9-]{0,47}")
 _NEWEST = (
     select(tables.audit.c.seq, tables.audit.c.digest).order_by(tables.audit.c.seq.desc()).limit(1)
 )
+_ROW = select(tables.audit.c.digest).where(tables.audit.c.seq == bindparam("seq"))
 _APPEND = insert(tables.audit).values({name: bindparam(name) for name in Line._fields})
 _ANNOUNCE = insert(tables.outbox).values(seq=bindparam("seq"))
 
@@ -237,7 +239,7 @@ class Database:
         try:
             before = read_head(connection)
             if self.anchored:
-                self.anchor.bring_up(before)
+                self._follow(connection, before)
             write = Writing(connection, before, self.clock)
             yield write
             connection.exec_driver_sql("COMMIT")
@@ -248,6 +250,16 @@ class Database:
             raise
         if self.anchored and write.head != before:
             self.anchor.bring_up(write.head)
+
+    def _follow(self, connection: Connection, head: Head) -> None:
+        # A ledger that lacks what was anchored was cut or put back: writing on would hide it.
+        known = self.anchor.read()
+        if known == head:
+            return
+        row = connection.execute(_ROW, {"seq": known.seq}).first()
+        if known.seq > head.seq or (known.seq > 0 and (row is None or row.digest != known.digest)):
+            raise LedgerCut(where=str(self.file), ends_at=head.seq, anchored=known.seq)
+        self.anchor.bring_up(head)
 
     def _take_lock(self, connection: Connection) -> None:
         give_up_at = time.monotonic() + self.patience_s

@@ -30,10 +30,8 @@ def deploy(
     """Make a version champion after it was loaded and asked its golden rows.
 
     Does nothing if it already serves. A version whose artifact is refused leaves an audit row.
-
-    Args:
-        expected_epoch: the epoch that was decided on; by default the one found now.
-        evidence: what the decision rests on; by default the version's evaluation.
+    `expected_epoch` is the one that was decided on, by default the one found now; `evidence` is
+    what the decision rests on, by default the version's evaluation.
 
     Raises:
         VersionNotFound, NotFitToServe, StaleEpoch: the slot did not move.

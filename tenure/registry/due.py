@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from tenure.records import Batch, BatchState, Candidate, Snapshot, Version
+from tenure.errors import CandidateNotFound
+from tenure.records import Batch, BatchState, Candidate, Evaluation, Snapshot, Version
 from tenure.registry.opening import open_ledger
 from tenure.workspace import Workspace
 
@@ -80,6 +81,18 @@ def version_of(candidates: Sequence[Candidate], workspace: Workspace) -> Version
         if version is not None:
             return version
     return None
+
+
+def judged_candidate(judged: Evaluation, workspace: Workspace) -> Candidate:
+    """Return the candidate that an evaluation chose.
+
+    Raises:
+        CandidateNotFound: it is not on record.
+    """
+    candidate = open_ledger(workspace).candidate(judged.candidate)
+    if candidate is None:
+        raise CandidateNotFound(candidate=judged.candidate)
+    return candidate
 
 
 def is_settled(version: Version, workspace: Workspace) -> bool:

@@ -140,7 +140,7 @@ def serve() -> None:
     import sklearn.linear_model
     import sklearn.pipeline  # noqa: F401
 
-    from tenure.registry import pickles
+    from tenure.registry import frames, pickles  # noqa: F401
 
     pickles.prove_canary()
     answers = os.dup(1)
@@ -219,14 +219,7 @@ def _confine(artifact_bytes: int) -> None:
 
 def _predict(request: dict[str, Any]) -> dict[str, Any]:
     from tenure.registry import pickles
-
-    try:
-        from tenure.registry.frames import cast
-    except ImportError:
-
-        def cast(frame: Any, columns: Any) -> Any:
-            return frame[[column.name for column in columns]]
-
+    from tenure.registry.frames import cast
     from tenure.registry.store import verify_handle
 
     sys.path.extend(root for root in request["roots"] if root not in sys.path)

@@ -8,8 +8,10 @@ and a number without a ledger is a loss, which is never papered over with an emp
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy.dialects import sqlite
@@ -130,6 +132,12 @@ def schema() -> list[str]:
         for index in sorted(table.indexes, key=lambda index: str(index.name))
     ]
     return [*made, *tables.APPEND_ONLY]
+
+
+def normal_schema(statements: Iterable[str] | None = None) -> set[str]:
+    """Return schema statements without what does not matter, today's by default."""
+    texts = schema() if statements is None else statements
+    return {re.sub(r"\s+", " ", text).replace('"', "").strip() for text in texts}
 
 
 def _make_database(file: Path) -> None:

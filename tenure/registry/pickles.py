@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Collection
 from functools import cache
 from importlib import resources
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import joblib
 import orjson
@@ -31,14 +31,8 @@ _SLACK = 1 << 20  # arrays of a tiny artifact may be a little larger than its by
 def frozen_list() -> frozenset[str]:
     """Return the names, as module.name, that artifacts of the pinned scikit-learn may hold."""
     file = resources.files("tenure.registry") / "allowlist.json"
-    return frozenset(orjson.loads(file.read_bytes())["names"]) | _transforms()
-
-
-def _transforms() -> frozenset[str]:
-    from tenure import transforms
-
-    offered = (getattr(transforms, name) for name in getattr(transforms, "__all__", ()))
-    return frozenset(f"{thing.__module__}.{thing.__qualname__}" for thing in offered)
+    known = orjson.loads(file.read_bytes())
+    return frozenset(known["names"]).union(known["transforms"])
 
 
 class _PromisedArray(numpy_pickle.NumpyArrayWrapper):
@@ -56,7 +50,8 @@ class _PromisedArray(numpy_pickle.NumpyArrayWrapper):
 
 
 class _Unpickler(numpy_pickle.NumpyUnpickler):
-    dispatch = numpy_pickle.NumpyUnpickler.dispatch.copy()
+    dispatch: ClassVar[dict[int, Any]] = dict(numpy_pickle.NumpyUnpickler.dispatch)
+    stack: list[Any]
 
     def __init__(self, stream: Any, allowed: Collection[str], promised: int, what: str) -> None:
         super().__init__("", stream, ensure_native_byte_order=True)

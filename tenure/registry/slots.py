@@ -96,9 +96,8 @@ class SlotBook:
     ) -> Assignment:
         """Give a slot to a version, if the slot is still at the epoch that the decision saw.
 
-        Args:
-            expected_epoch: the epoch that was decided on; 0 of a slot never filled.
-            key: the same request under the same key is carried out once and answered alike.
+        `expected_epoch` is 0 for a slot that was never filled. The same request under the same
+        `key` is carried out once and answered alike.
 
         Raises:
             VersionNotFound, NotFitToServe: the version may not serve.
@@ -108,7 +107,6 @@ class SlotBook:
         """
         check_entry(model, actor, reason, evidence)
         request = digest_of([model, number, expected_epoch, actor, reason, evidence, slot])
-        refusal: TenureError | None = None
         with self.database.writing() as write:
             if key is not None:
                 earlier = _answered(write.connection, key, request)
@@ -117,18 +115,22 @@ class SlotBook:
             refusal = _lost(write.connection, lease) or _refusal(
                 write.connection, model, number, slot, expected_epoch
             )
-            said = {"model": model, "actor": actor, "reason": reason, "evidence": evidence}
+            said: dict[str, Any] = {
+                "model": model,
+                "actor": actor,
+                "reason": reason,
+                "evidence": evidence,
+            }
             wanted = {"slot": slot.value, "version": number, "expected_epoch": expected_epoch}
             if refusal is not None:
                 why = {"refused_as": refusal.code, "message": str(refusal)}
                 write.append("promotion_refused", **said, body={**wanted, **why})
             else:
-                assignment = _move(write, wanted, **said)
+                moved = _move(write, wanted, **said)
                 if key is not None:
-                    _remember(write.connection, key, request, assignment)
-        if refusal is not None:
-            raise refusal
-        return assignment
+                    _remember(write.connection, key, request, moved)
+                return moved
+        raise refusal
 
     def slot(self, model: str, slot: Slot = Slot.CHAMPION) -> Assignment | None:
         """Return who holds a slot now, or None if it was never filled."""

@@ -307,7 +307,7 @@ def verify_handle(handle: BinaryIO, digest: str, size: int | None) -> None:
     if size is not None and found != size:
         raise ObjectDamaged(object=digest, detail=f"{found} bytes instead of {size}")
     handle.seek(0)
-    if hashlib.file_digest(handle, "sha256").hexdigest() != digest:
+    if hashlib.file_digest(handle, "sha256").hexdigest() != digest:  # type: ignore[arg-type]
         raise ObjectDamaged(object=digest, detail="its bytes have another digest")
     handle.seek(0)
 

@@ -67,6 +67,11 @@ _MODELS = (
 )
 
 
+def record_columns() -> list[Any]:
+    """Return the columns that `as_version` reads."""
+    return list(_COLUMNS)
+
+
 def as_version(row: Row[Any]) -> Version:
     """Return a stored row as the record that others read."""
     values = row._asdict()
@@ -97,8 +102,7 @@ class VersionBook:
     ) -> Version:
         """Give a judged candidate its number; a candidate that has one keeps it.
 
-        Args:
-            seal: given the number, puts the signed manifest into the store; returns its digest.
+        `seal` is given the number, puts the signed manifest into the store and returns its digest.
 
         Raises:
             CandidateNotFound: the candidate is not on record.

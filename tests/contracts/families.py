@@ -341,6 +341,14 @@ def names_in(estimator: Any) -> tuple[str, ...]:
     return pickles._read(artifact, _Everything(), size, "a family")[1]  # type: ignore[arg-type]
 
 
+def our_transforms() -> list[str]:
+    """Return the names of the transformers that Tenure offers; they never change."""
+    from tenure import transforms
+
+    offered = (getattr(transforms, name) for name in getattr(transforms, "__all__", ()))
+    return sorted(f"{thing.__module__}.{thing.__qualname__}" for thing in offered)
+
+
 def main() -> None:
     """Fit every family and write the names that they need."""
     import sklearn
@@ -351,10 +359,10 @@ def main() -> None:
         for label, make in families().items():
             try:
                 names |= set(names_in(make()))
-            except Exception as error:
+            except ValueError as error:
                 print(f"{label}: {type(error).__name__}: {error}", file=sys.stderr)
     minor = ".".join(sklearn.__version__.split(".")[:2])
-    content = {"scikit-learn": minor, "names": sorted(names)}
+    content = {"scikit-learn": minor, "names": sorted(names), "transforms": our_transforms()}
     ALLOWLIST.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
     print(f"{len(names)} names")
 

@@ -1,0 +1,247 @@
+"""What must be true now, if the record is true?
+
+`fold` is pure: audit rows in, state out, with what in them could not lawfully have happened.
+`read_state` reads the same shape from the tables; the two must be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+
+from tenure.records import Slot, Stage, digest_of
+from tenure.registry import tables
+from tenure.registry.chain import Line
+
+Facts = dict[str, Any]
+
+
+@dataclass(slots=True)
+class State:
+    """The state tables as plain values; each table maps a key to what stands there.
+
+    Immutable records stand for themselves by the digest of their JSON.
+    """
+
+    batches: dict[str, Facts] = field(default_factory=dict)
+    contracts: dict[str, Facts] = field(default_factory=dict)
+    snapshots: dict[str, Facts] = field(default_factory=dict)
+    candidates: dict[str, Facts] = field(default_factory=dict)
+    evaluations: dict[str, Facts] = field(default_factory=dict)
+    versions: dict[str, Facts] = field(default_factory=dict)
+    slots: dict[str, Facts] = field(default_factory=dict)
+    assignments: dict[str, Facts] = field(default_factory=dict)
+
+    def tables(self) -> dict[str, dict[str, Facts]]:
+        """Return every table by its name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Unlawful:
+    """An audit row that could not have been written by the ledger's own rules."""
+
+    seq: int
+    says: str
+
+
+def key(*parts: object) -> str:
+    """Return a table's key as one text."""
+    return "/".join(str(part) for part in parts)
+
+
+def fold(lines: Iterable[Line]) -> tuple[State, list[Unlawful]]:
+    """Return the state that a record leads to, and the rows in it that break the rules."""
+    state, unlawful = State(), []
+    for line in lines:
+        step = _STEPS.get(line.kind)
+        if step is None:
+            continue
+        try:
+            complaint = step(state, line, orjson.loads(line.body))
+        except (KeyError, TypeError) as error:
+            complaint = f"it names what was not there before ({error})"
+        if complaint:
+            unlawful.append(Unlawful(line.seq, complaint))
+    return state, unlawful
+
+
+def _arrived(state: State, line: Line, body: Facts) -> str | None:
+    where = key(line.model, body["batch"])
+    if where in state.batches:
+        return "the batch had arrived before"
+    state.batches[where] = {
+        "name": body["name"],
+        "location": body["location"],
+        "size": body["size"],
+        "state": "arrived",
+        "seq": line.seq,
+        "arrived_at": line.as_of,
+        "snapshot": None,
+        "report": None,
+        "reason": None,
+        "kept_object": None,
+    }
+    return None
+
+
+def _accepted(state: State, line: Line, body: Facts) -> str | None:
+    batch = state.batches[key(line.model, body["batch"])]
+    lawful = batch["state"] == "arrived"
+    if "record" in body:
+        where = key(line.model, body["snapshot"])
+        state.snapshots[where] = {"seq": line.seq, "record": body["record"]}
+    if "contract" in body and line.model is not None:
+        state.contracts[line.model] = {"columns": body["contract"]}
+    batch.update(
+        state="accepted",
+        snapshot=body["snapshot"],
+        report=body["report"],
+        reason=line.reason,
+        kept_object=None,
+    )
+    return None if lawful else "the batch was not waiting to be judged"
+
+
+def _quarantined(state: State, line: Line, body: Facts) -> str | None:
+    batch = state.batches[key(line.model, body["batch"])]
+    lawful = batch["state"] == "arrived"
+    batch.update(
+        state="quarantined",
+        snapshot=None,
+        report=body["report"],
+        reason=line.reason,
+        kept_object=body["kept_object"],
+    )
+    return None if lawful else "the batch was not waiting to be judged"
+
+
+def _readmitted(state: State, line: Line, body: Facts) -> str | None:
+    batch = state.batches[key(line.model, body["batch"])]
+    lawful = batch["state"] == "quarantined"
+    batch.update(state="arrived", reason=line.reason)
+    return None if lawful else "the batch was not in quarantine"
+
+
+def _recorded(state: State, line: Line, body: Facts) -> str | None:
+    state.candidates[body["candidate"]] = {
+        "model": line.model,
+        "seq": line.seq,
+        "kept": 1,
+        "record": body["record"],
+    }
+    return None
+
+
+def _released(state: State, line: Line, body: Facts) -> str | None:
+    used = {version["candidate"] for version in state.versions.values()}
+    for candidate in body["candidates"]:
+        state.candidates[candidate]["kept"] = 0
+    return "a released candidate is a version" if used & set(body["candidates"]) else None
+
+
+def _registered(state: State, line: Line, body: Facts) -> str | None:
+    model, number = body["model"], body["number"]
+    before = state.versions.get(key(model, number - 1))
+    lawful = number == 1 or before is not None
+    fresh = key(model, number) not in state.versions and model == line.model
+    kept = ("stage", "candidate", "object", "size", "manifest", "evaluation", "training_set")
+    state.versions[key(model, number)] = {
+        **{name: body[name] for name in kept},
+        "reason": line.reason,
+        "seq": line.seq,
+        "recorded_at": line.recorded_at,
+        "as_of": line.as_of,
+        "served_epoch": None,
+    }
+    state.evaluations[body["evaluation"]] = {"record": body["judged"]}
+    known = body["candidate"] in state.candidates
+    return None if lawful and fresh and known else "its number or candidate is out of order"
+
+
+def _moved(state: State, line: Line, body: Facts) -> str | None:
+    slot, number, epoch = body["slot"], body["version"], body["epoch"]
+    version = state.versions[key(line.model, number)]
+    before = state.slots.get(key(line.model, slot), {"epoch": 0})["epoch"]
+    state.slots[key(line.model, slot)] = {"version": number, "epoch": epoch}
+    state.assignments[key(line.model, slot, epoch)] = {
+        "version": number,
+        "since": line.as_of,
+        "seq": line.seq,
+        "actor": line.actor,
+        "reason": line.reason,
+    }
+    if slot == Slot.CHAMPION:
+        version["served_epoch"] = epoch
+    if version["stage"] != Stage.VALIDATED:
+        return f"version {number} was {version['stage']} and took a slot"
+    return None if epoch == before + 1 else f"the epoch went from {before} to {epoch}"
+
+
+_STEPS: dict[str, Callable[[State, Line, Facts], str | None]] = {
+    "batch_arrived": _arrived,
+    "batch_accepted": _accepted,
+    "batch_quarantined": _quarantined,
+    "batch_readmitted": _readmitted,
+    "candidate_recorded": _recorded,
+    "candidates_released": _released,
+    "version_registered": _registered,
+    "slot_moved": _moved,
+}
+
+_KEYS = {
+    "batches": ("model", "digest"),
+    "contracts": ("model",),
+    "snapshots": ("model", "digest"),
+    "candidates": ("id",),
+    "evaluations": ("digest",),
+    "versions": ("model", "number"),
+    "slots": ("model", "slot"),
+    "assignments": ("model", "slot", "epoch"),
+}
+_BY_DIGEST = ("record", "columns")
+
+
+def read_state(connection: Connection) -> State:
+    """Return what the state tables say, in the shape of `fold`."""
+    state = State()
+    for name, found in state.tables().items():
+        table = tables.metadata.tables[name]
+        for row in connection.execute(select(table)).mappings():
+            facts = {column: row[column] for column in row if column not in _KEYS[name]}
+            for column in _BY_DIGEST:
+                if column in facts:
+                    facts[column] = _digest_of_text(facts[column])
+            found[key(*(row[part] for part in _KEYS[name]))] = facts
+    return state
+
+
+def _digest_of_text(text: str) -> str:
+    try:
+        return digest_of(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return "not JSON"
+
+
+def differences(folded: State, found: State) -> list[tuple[str, str, str]]:
+    """Return where two states differ: table, key, and what about it."""
+    different = []
+    for name, wanted in folded.tables().items():
+        there = found.tables()[name]
+        for where in sorted({*wanted, *there}):
+            if where not in there:
+                different.append((name, where, "is missing"))
+            elif where not in wanted:
+                different.append((name, where, "has no audit row"))
+            elif wanted[where] != there[where]:
+                fields = [
+                    field
+                    for field in sorted({*wanted[where], *there[where]})
+                    if wanted[where].get(field) != there[where].get(field)
+                ]
+                different.append((name, where, f"differs in {', '.join(fields)}"))
+    return different
