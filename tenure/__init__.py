@@ -27,7 +27,7 @@ _HOMES = {
     "rollback": "moving",
     "score": "runs",
     "show": "reading",
-    "status": "reading",
+    "status": "status",
     "sync": "up",
     "train": "runs",
     "up": "up",

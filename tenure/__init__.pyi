@@ -11,10 +11,10 @@ from tenure.cli.predicting import predict as predict
 from tenure.cli.reading import history as history
 from tenure.cli.reading import models as models
 from tenure.cli.reading import show as show
-from tenure.cli.reading import status as status
 from tenure.cli.runs import ingest as ingest
 from tenure.cli.runs import score as score
 from tenure.cli.runs import train as train
+from tenure.cli.status import status as status
 from tenure.cli.up import down as down
 from tenure.cli.up import logs as logs
 from tenure.cli.up import sync as sync

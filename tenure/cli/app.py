@@ -42,7 +42,7 @@ VERBS: dict[str, Verb] = {
     "down": Verb("up", "Stop what `up` started."),
     "logs": Verb("up", "Show what a started part wrote."),
     "sync": Verb("up", "Make Prefect agree with the specs."),
-    "status": Verb("reading", "Show who serves, what is stored, and where the servers are."),
+    "status": Verb("status", "Show who serves, what is stored, and where the servers are."),
     "ingest": Verb("runs", "Take in what arrived for a model, and follow the run."),
     "train": Verb("runs", "Train a model, judge it, and follow the run."),
     "score": Verb("runs", "Predict for files, and follow the run."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+MOST_COUNTED = 10_000
 FIELD = re.compile(
     r"^(\*|\d{1,2}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
     r"|[-,/])+$",
@@ -41,3 +42,20 @@ def cron_fault(line: str) -> str | None:
     except StopIteration:
         return "a cron line that never comes due"
     return None
+
+
+def times_a_year(line: str) -> int:
+    """Return how often a cron line comes due in the year 2027, at most 10,000 times.
+
+    >>> times_a_year("0 2 * * *"), times_a_year("0 2 * * mon")
+    (365, 52)
+    """
+    from cronsim import CronSim
+
+    end = datetime(2028, 1, 1, tzinfo=UTC)
+    count = 0
+    for at in CronSim(line, datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)):
+        if at >= end or count == MOST_COUNTED:
+            break
+        count += 1
+    return count

@@ -1,0 +1,333 @@
+"""What is wrong with the specs, all of it at once, before anything runs?"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import typer
+
+from tenure.cli.command import AnyModel, Command, ProjectFolder, WorkspaceFolder
+from tenure.cli.output import Block, Line, Table
+from tenure.errors import BadSpec, ModelNotFound, PipelineRefused
+from tenure.spec import Mistake, ModelSpec, Reading, build_pipeline, read_all
+from tenure.spec.cron import times_a_year
+from tenure.spec.mistakes import nearest
+from tenure.workspace import Workspace, open_workspace
+
+EDITOR = (
+    "Save this as a file and let the first line of a spec be "
+    "'# yaml-language-server: $schema=PATH-OF-THAT-FILE': editors then complete and check."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a check knows of one model.
+
+    `promotions_a_year` says how often its gate promotes where nothing differs, at
+    `trainings_a_year`; it is empty where the spec could not be read.
+    """
+
+    model: str
+    is_right: bool
+    task: str | None = None
+    estimator: str | None = None
+    trainings_a_year: int = 0
+    promotions_a_year: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """Every model that was checked, every mistake, and what is doubtful."""
+
+    models: tuple[Checked, ...]
+    mistakes: tuple[Mistake, ...]
+    doubts: tuple[Mistake, ...]
+    strict: bool = False
+
+
+def check(
+    model: AnyModel = None,
+    *,
+    strict: Annotated[bool, typer.Option(help="Leave with 1 if anything is doubtful.")] = False,
+    schema: Annotated[bool, typer.Option(help="Print the specs' JSON schema instead.")] = False,
+    workspace: WorkspaceFolder = None,
+    project: ProjectFolder = None,
+) -> CheckResult | dict[str, Any]:
+    """Find every mistake in the specs before anything runs.
+
+    Reads every spec, imports and builds each pipeline, reads each suite, and prints all mistakes
+    with file, line, key, what stands there and what was wanted. Nothing is written. Says how many
+    promotions a year each gate makes where nothing differs.
+
+    Returns:
+        The findings, or with `schema` the JSON schema of a spec.
+
+    Raises:
+        ModelNotFound: the model that was named has no spec.
+    """
+    if schema:
+        return {"$comment": EDITOR, **ModelSpec.model_json_schema()}
+    opened = open_workspace(workspace, project)
+    readings = read_all(opened)
+    names = [reading.name for reading in readings]
+    if model is not None and model not in names:
+        near = nearest(model, names)
+        known = (", ".join(names) or "none") + (f" ({near})" if near else "")
+        raise ModelNotFound(model=model, known=known)
+    chosen = [reading for reading in readings if model in (None, reading.name)]
+    checked, found = [], _shared_sources(readings)
+    with _quiet_imports():
+        for reading in chosen:
+            about, mistakes = check_one(reading, opened)
+            checked.append(about)
+            found += mistakes
+    files = {reading.document.file for reading in chosen}
+    return CheckResult(
+        models=tuple(checked),
+        mistakes=tuple(one for one in found if not one.warning),
+        doubts=tuple(one for one in found if one.warning and one.file in files),
+        strict=strict,
+    )
+
+
+def check_one(reading: Reading, workspace: Workspace) -> tuple[Checked, list[Mistake]]:
+    """Check one spec with all that it names."""
+    found, spec = list(reading.mistakes), reading.spec
+    if spec is None:
+        return Checked(model=reading.name, is_right=False), _by_line(found)
+    found += _missing_source(reading, spec, workspace) + _suite_mistakes(spec, workspace)
+    task, estimator = None, None
+    try:
+        estimator = build_pipeline(spec, workspace)
+        task = _task(estimator, spec)
+        found += _unkeepable(estimator, reading, spec) + _metric_mistakes(reading, spec, task)
+    except (BadSpec, PipelineRefused) as error:
+        found += _as_mistakes(error, reading)
+    trainings = times_a_year(spec.schedules.train) if spec.schedules.train else 365
+    about = Checked(
+        model=spec.name,
+        is_right=all(one.warning for one in found),
+        task=task,
+        estimator=type(estimator).__name__ if estimator is not None else None,
+        trainings_a_year=trainings,
+        promotions_a_year=_promise(spec, trainings),
+    )
+    return about, _by_line(found)
+
+
+@contextlib.contextmanager
+def _quiet_imports() -> Iterator[None]:
+    """Keep what users' modules print away from the result, and their bytecode off the disk."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _task(estimator: Any, spec: ModelSpec) -> str:
+    from tenure.training.estimator import refuse_unkeepable, task_of
+
+    refuse_unkeepable(estimator, spec.name)
+    return task_of(estimator, spec).value
+
+
+def _unkeepable(estimator: Any, reading: Reading, spec: ModelSpec) -> list[Mistake]:
+    """Return the names in a pipeline that a loader would refuse later."""
+    import joblib
+
+    from tenure.errors import GlobalNotAllowed
+    from tenure.registry.pickles import read_estimator
+
+    buffer = io.BytesIO()
+    joblib.dump(estimator, buffer)
+    allow, found = list(spec.training.allow), []
+    while True:
+        buffer.seek(0)
+        try:
+            size = buffer.getbuffer().nbytes
+            read_estimator(buffer, promised=size, what="a pipeline", allow=tuple(allow))
+            return found
+        except GlobalNotAllowed as refusal:
+            name = str(refusal.facts["name"])
+            allow.append(name)
+            wanted = f"'{name}' in it, since the pipeline holds it"
+            found.append(_at(reading, ("training", "allow"), "a list without it", wanted))
+
+
+def _metric_mistakes(reading: Reading, spec: ModelSpec, task: str) -> list[Mistake]:
+    from tenure.evaluation.metrics import KNOWN
+
+    kinds = {"regression"} if task == "regression" else {"binary", "many"}
+    known = {name: metric for name, metric in KNOWN.items() if metric.kinds & kinds}
+    evaluation, found = spec.evaluation, []
+    named: list[tuple[tuple[str | int, ...], str, Any]] = [
+        (("evaluation", "gates", name), name, floor) for name, floor in evaluation.gates.items()
+    ]
+    named += [
+        (("evaluation", "slice_floors", index, "metric"), floor.metric, floor)
+        for index, floor in enumerate(evaluation.slice_floors)
+    ]
+    if evaluation.primary is not None:
+        named.append((("evaluation", "primary"), evaluation.primary, None))
+    for path, name, floor in named:
+        if name not in known:
+            wanted = f"a metric of {task}: {', '.join(known)}"
+            found.append(_at(reading, path, f"'{name}'", wanted, nearest(name, known)))
+        elif floor is not None and not known[name].higher_is_better and floor.at_most is None:
+            wanted = "at_most, since less of it is better"
+            found.append(_at(reading, path, "only at_least", wanted, warning=True))
+    return found
+
+
+def _suite_mistakes(spec: ModelSpec, workspace: Workspace) -> list[Mistake]:
+    from tenure.validation import check_suite
+
+    return list(check_suite(spec, workspace))
+
+
+def _missing_source(reading: Reading, spec: ModelSpec, workspace: Workspace) -> list[Mistake]:
+    from pathlib import Path
+
+    place = workspace.locate(spec.data.source)
+    if "://" in place or Path(place).is_dir():
+        return []
+    wanted = "a folder that is there; nothing can arrive until then"
+    return [_at(reading, ("data", "source"), f"'{spec.data.source}'", wanted, warning=True)]
+
+
+def _shared_sources(readings: list[Reading]) -> list[Mistake]:
+    takers: dict[tuple[str, str], list[Reading]] = {}
+    for reading in readings:
+        if reading.spec is not None:
+            data = reading.spec.data
+            takers.setdefault((data.source.rstrip("/"), data.pattern), []).append(reading)
+    return [
+        _at(
+            reading,
+            ("data", "source"),
+            f"'{source}', which {', '.join(one.name for one in those if one is not reading)} reads",
+            "a folder or a pattern of its own, unless both models learn from the same batches",
+            warning=True,
+        )
+        for (source, _), those in takers.items()
+        if len(those) > 1
+        for reading in those
+    ]
+
+
+def _promise(spec: ModelSpec, trainings: int) -> dict[str, float]:
+    from tenure.evaluation import promotions_a_year
+
+    gate = spec.evaluation.gate
+    return promotions_a_year(
+        gate.rule, gate.z, nights=trainings, recipes=max(1, len(spec.training.spans))
+    )
+
+
+def _at(
+    reading: Reading,
+    path: tuple[str | int, ...],
+    got: str,
+    wanted: str,
+    hint: str = "",
+    *,
+    warning: bool = False,
+) -> Mistake:
+    from tenure.spec.mistakes import key_path
+
+    return Mistake(
+        file=reading.document.file,
+        line=reading.document.line(path),
+        key=key_path(path),
+        got=got,
+        wanted=wanted,
+        hint=hint,
+        warning=warning,
+    )
+
+
+def _as_mistakes(error: BadSpec | PipelineRefused, reading: Reading) -> list[Mistake]:
+    if isinstance(error, PipelineRefused):
+        wanted = "a pipeline that another process can load, of classes and functions with names"
+        detail = str(error.facts.get("detail", error))
+        return [_at(reading, ("training", "pipeline"), detail, wanted)]
+    return [
+        replace(mistake, line=reading.document.line(tuple(mistake.key.split("."))))
+        for mistake in (Mistake(**facts) for facts in error.facts["mistakes"])
+    ]
+
+
+def _by_line(mistakes: list[Mistake]) -> list[Mistake]:
+    return sorted(mistakes, key=lambda one: (one.line or 0, one.key))
+
+
+def _show(result: CheckResult | dict[str, Any]) -> Iterator[Block]:
+    if isinstance(result, dict):
+        import orjson
+
+        yield Line(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+        return
+    yield from (Line(str(one), "red") for one in result.mistakes)
+    yield from (Line(f"doubt: {one}", "yellow") for one in result.doubts)
+    right = [one for one in result.models if one.is_right]
+    if right:
+        yield Table(
+            ("model", "task", "estimator", "trainings a year", "promotions a year by chance"),
+            [
+                (
+                    one.model,
+                    one.task,
+                    one.estimator,
+                    one.trainings_a_year,
+                    _said(one.promotions_a_year or {}),
+                )
+                for one in right
+            ],
+        )
+    yield Line(_sum_up(result), "red" if result.mistakes else "green")
+
+
+def _said(promise: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in promise.items())
+
+
+def _sum_up(result: CheckResult) -> str:
+    if not result.models:
+        return "There is no spec yet: a model is a file config/models/NAME.yaml."
+    count = len(result.mistakes)
+    doubts = f", {len(result.doubts)} doubtful" if result.doubts else ""
+    specs = f"{len(result.models)} spec{'' if len(result.models) == 1 else 's'}"
+    if count:
+        return f"{specs}: {count} mistake{'' if count == 1 else 's'}{doubts}. Nothing was changed."
+    return f"{specs}: no mistakes{doubts}."
+
+
+def _exit_code(result: CheckResult | dict[str, Any]) -> int:
+    if isinstance(result, dict):
+        return 0
+    if result.mistakes:
+        return 2
+    return 1 if result.strict and result.doubts else 0
+
+
+COMMANDS = {
+    "check": Command(
+        function=check,
+        show=_show,
+        exit_code=_exit_code,
+        examples=(
+            "tenure check                      all specs",
+            "tenure check fraud --strict       one spec; doubts count",
+            "tenure check --schema > spec.json for an editor to complete from",
+        ),
+    )
+}

@@ -1,0 +1,107 @@
+"""What does a workspace know, when nothing may be made by asking?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tenure.errors import BadInput, BatchNotFound, ModelNotFound
+from tenure.spec.loader import model_names
+from tenure.spec.mistakes import nearest
+from tenure.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tenure.records import Batch, BatchState
+    from tenure.registry import Ledger
+
+PAGE = 1_000
+SHORTEST_DIGEST = 4
+
+
+class BadTime(BadInput):
+    """A time on the command line cannot be read."""
+
+    says = "--{option} is {got}; wanted {wanted}. Nothing was changed."
+
+
+class AmbiguousBatch(BadInput):
+    """The beginning of a digest fits several batches."""
+
+    says = "Model '{model}' has {count} batches that begin with {batch}. Nothing was changed."
+    remedy = "Give more of the digest."
+
+
+def ledger_if_any(workspace: Workspace) -> Ledger | None:
+    """Return the ledger of a workspace that was in use, None otherwise; nothing is made.
+
+    Raises:
+        WorkspaceTooNew, WorkspaceTooOld: another release wrote it.
+        LedgerMissing, LedgerDamaged: it was in use, and its ledger cannot be opened.
+    """
+    from tenure.registry.opening import format_file, open_ledger
+
+    return open_ledger(workspace) if format_file(workspace).exists() else None
+
+
+def must_know(model: str, workspace: Workspace) -> Ledger | None:
+    """Return the ledger, if any, once it is clear that the model exists.
+
+    Raises:
+        ModelNotFound: neither a spec nor a ledger row bears this name.
+    """
+    ledger = ledger_if_any(workspace)
+    known = {*model_names(workspace), *(ledger.models() if ledger else ())}
+    if model not in known:
+        near = nearest(model, known)
+        said = ", ".join(sorted(known)) or "none"
+        raise ModelNotFound(model=model, known=said + (f" ({near})" if near else ""))
+    return ledger
+
+
+def count_batches(ledger: Ledger, model: str, state: BatchState) -> int:
+    """Return how many of a model's batches are in a state."""
+    count, before = 0, None
+    while True:
+        page = ledger.batches(model, state=state, limit=PAGE, before=before)
+        count += len(page)
+        if len(page) < PAGE:
+            return count
+        before = page[-1].seq
+
+
+def find_batch(ledger: Ledger | None, model: str, beginning: str) -> Batch:
+    """Return the batch whose digest begins so.
+
+    Raises:
+        BatchNotFound: none does, or fewer than 4 signs were given.
+        AmbiguousBatch: several do.
+    """
+    found: list[Batch] = []
+    before: int | None = None
+    while ledger is not None and len(beginning) >= SHORTEST_DIGEST:
+        page = ledger.batches(model, limit=PAGE, before=before)
+        found += [batch for batch in page if batch.digest.startswith(beginning.lower())]
+        if len(page) < PAGE:
+            break
+        before = page[-1].seq
+    if not found:
+        raise BatchNotFound(model=model, batch=beginning)
+    if len(found) > 1:
+        raise AmbiguousBatch(model=model, batch=beginning, count=len(found))
+    return found[0]
+
+
+def read_time(text: str, option: str = "at") -> datetime:
+    """Return a time as UTC; one that carries no zone is meant in this machine's zone.
+
+    >>> read_time("2026-05-03T14:03+02:00").isoformat()
+    '2026-05-03T12:03:00+00:00'
+
+    Raises:
+        BadTime: it is no time in ISO 8601.
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        wanted = "a time such as 2026-05-03T14:03 or 2026-05-03T14:03+02:00"
+        raise BadTime(option=option, got=repr(text[:40]), wanted=wanted) from error

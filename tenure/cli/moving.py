@@ -1,0 +1,119 @@
+"""Who lets a version serve, and who takes the former one back?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from tenure.cli.command import Command, Model, ProjectFolder, Reason, WorkspaceFolder, actor
+from tenure.cli.looking import must_know
+from tenure.cli.output import Block, Line
+from tenure.errors import NoChampion, VersionNotFound
+from tenure.records import Assignment
+from tenure.workspace import open_workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Who serves now, and who did before; `has_moved` is false if it served already."""
+
+    assignment: Assignment
+    before: int | None
+    has_moved: bool
+
+
+def deploy(
+    model: Model,
+    version: Annotated[int, typer.Argument(help="The version's number.", min=1)],
+    *,
+    reason: Reason,
+    workspace: WorkspaceFolder = None,
+    project: ProjectFolder = None,
+) -> Moved:
+    """Let a version serve, after its artifact was loaded and asked its golden rows.
+
+    Acts on the ledger itself, Prefect up or down. Only a validated version may serve; one that
+    serves already stays.
+
+    Raises:
+        ModelNotFound, VersionNotFound: there is none of this name or number.
+        NotFitToServe, StaleEpoch, ArtifactRefused: the slot did not move.
+    """
+    from tenure import registry
+
+    opened = open_workspace(workspace, project)
+    ledger = must_know(model, opened)
+    if ledger is None:
+        raise VersionNotFound(model=model, version=version, newest=0)
+    before = ledger.slot(model)
+    now = registry.deploy(model, version, opened, actor=actor(), reason=reason)
+    return _moved(before, now)
+
+
+def rollback(
+    model: Model,
+    *,
+    reason: Reason,
+    to: Annotated[
+        int | None,
+        typer.Option(help="A former champion's number; the last one if not given.", min=1),
+    ] = None,
+    workspace: WorkspaceFolder = None,
+    project: ProjectFolder = None,
+) -> Moved:
+    """Let the former champion serve again, or an earlier one.
+
+    Acts on the ledger itself, Prefect up or down; the endpoint follows by itself.
+
+    Raises:
+        ModelNotFound, VersionNotFound, NoChampion, NoStandby: there is nobody to go back to.
+        NotFitToServe, StaleEpoch, ArtifactRefused: the slot did not move.
+    """
+    from tenure import registry
+
+    opened = open_workspace(workspace, project)
+    ledger = must_know(model, opened)
+    before = ledger.slot(model) if ledger else None
+    if before is None:
+        raise NoChampion(model=model)
+    now = registry.rollback(model, opened, actor=actor(), reason=reason, to=to)
+    return _moved(before, now)
+
+
+def _moved(before: Assignment | None, now: Assignment) -> Moved:
+    return Moved(
+        assignment=now,
+        before=before.version if before else None,
+        has_moved=before is None or before.epoch != now.epoch,
+    )
+
+
+def _show(moved: Moved) -> Iterator[Block]:
+    now = moved.assignment
+    if not moved.has_moved:
+        yield Line(f"Version {now.version} of '{now.model}' serves already (epoch {now.epoch}).")
+        return
+    before = f" Version {moved.before} stands by." if moved.before else ""
+    yield Line(
+        f"Version {now.version} of '{now.model}' serves (epoch {now.epoch}).{before}", "green"
+    )
+
+
+COMMANDS = {
+    "deploy": Command(
+        function=deploy,
+        show=_show,
+        examples=('tenure deploy fraud 7 --reason "the audit asked for it"',),
+    ),
+    "rollback": Command(
+        function=rollback,
+        show=_show,
+        examples=(
+            'tenure rollback fraud --reason "alarms since noon"',
+            'tenure rollback fraud --to 5 --reason "6 was trained on it, too"',
+        ),
+    ),
+}
