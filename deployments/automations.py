@@ -13,9 +13,9 @@ from uuid import UUID
 from prefect.automations import Automation
 from prefect.client.orchestration import get_client
 from prefect.events import EventTrigger
-from prefect.events.actions import ChangeFlowRunState, RunDeployment
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ActionTypes, ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import Posture
-from prefect.states import StateType
 
 from tenure.spec import ModelSpec
 
@@ -46,16 +46,7 @@ def _ingest(deployment: UUID) -> Automation:
         name=INGEST,
         description="A file arrived: take it in. Made by `tenure sync`.",
         trigger=_on("tenure.batch_arrived", ["tenure.model.*"]),
-        actions=[
-            RunDeployment(
-                source="selected",
-                deployment_id=deployment,
-                parameters={
-                    "model": "{{ event.payload.model }}",
-                    "path": "{{ event.payload.path }}",
-                },
-            )
-        ],
+        actions=[_run(deployment, "model", "path")],
     )
 
 
@@ -65,13 +56,15 @@ def _train(deployment: UUID, models: Sequence[str]) -> Automation:
         description="Data was accepted: train the model. Made by `tenure sync`, for the models "
         "whose spec has training.on_arrival.",
         trigger=_on("tenure.batch_accepted", [f"tenure.model.{model}" for model in models]),
-        actions=[
-            RunDeployment(
-                source="selected",
-                deployment_id=deployment,
-                parameters={"model": "{{ event.payload.model }}"},
-            )
-        ],
+        actions=[_run(deployment, "model")],
+    )
+
+
+def _run(deployment: UUID, *parameters: str) -> ActionTypes:
+    """Run a deployment with parameters from the event's payload, each a single expression."""
+    filled = {name: "{{ event.payload." + name + " }}" for name in parameters}
+    return RunDeployment(
+        source="selected", deployment_id=deployment, parameters=filled, job_variables=None
     )
 
 
@@ -103,7 +96,10 @@ def _crash_zombies() -> Automation:
         ),
         actions=[
             ChangeFlowRunState(
-                state=StateType.CRASHED, name="Crashed", message=f"No heartbeat for {SILENT_S} s."
+                state=StateType.CRASHED,
+                name="Crashed",
+                message=f"No heartbeat for {SILENT_S} s.",
+                force=False,
             )
         ],
     )

@@ -31,6 +31,7 @@ def watch(workspace: Workspace, stop: threading.Event) -> None:
         except (TenureError, OSError) as error:
             log.error("'%s' could not be taken for '%s': %s", location, model, error)
 
+    log.warning("Watching the sources of %s", workspace.root)
     intake.watch(workspace, on_arrival, stop)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.choices import Model, Number, Reason
 from tasks import events, outcomes, pages, registry, runs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.choices import Model
 from tasks import evaluation, events, outcomes, pages, registry, runs, training
@@ -36,6 +36,7 @@ def train(model: Model) -> State:
         version = registry.register(judged, workspace, actor, lease)
         if judged.promotes:
             registry.deploy_judged(version, judged, workspace, actor)
+        training.forget(model, workspace, actor)
     pages.draw_version(version, workspace)
     events.announce(workspace)
     return outcomes.trained(version, judged)

@@ -8,14 +8,14 @@ from tasks import shown
 from tasks.policy import RETRIED
 from tenure import evaluation, registry
 from tenure.records import Assignment, Candidate, Evaluation, Version
-from tenure.registry import Lease, due, open_ledger
+from tenure.registry import Lease, due
 from tenure.workspace import Workspace
 
 
 @task(name="register", task_run_name="register-{judged.model}", timeout_seconds=3600, **RETRIED)
 def register(judged: Evaluation, workspace: Workspace, actor: str, lease: Lease | None) -> Version:
     """Give the judged candidate its number and its signed manifest."""
-    candidate = open_ledger(workspace).candidate(judged.candidate)
+    candidate = due.judged_candidate(judged, workspace)
     rows = evaluation.golden_rows(candidate, workspace)
     version = registry.register(candidate, judged, rows, workspace, actor=actor, lease=lease)
     shown.version(version)

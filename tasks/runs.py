@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
@@ -32,14 +31,18 @@ ACTOR_TAG = "by:"
 _SAID_BY_OTHERS = ("claimed:", "system:", "automation:", "schedule:")
 
 
+def _run() -> FlowRun | None:
+    context = FlowRunContext.get()
+    return context.flow_run if context else None
+
+
 def actor() -> str:
     """Return who started the current run: a schedule, an automation, a part, or a claimed name.
 
     Prefect's open-source server has one credential, so a name that came with a run (tag `by:…`) is
     never more than claimed.
     """
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = _run()
     if run is None:
         return "claimed:python"
     told = [tag.removeprefix(ACTOR_TAG) for tag in run.tags if tag.startswith(ACTOR_TAG)]
@@ -58,8 +61,7 @@ def label(name: str | None, *tags: str) -> None:
     A run of a model always gets the tag `model:<name>`; the deployment, which is that of all
     models, cannot give it.
     """
-    context = FlowRunContext.get()
-    run: FlowRun | None = context.flow_run if context else None
+    run = _run()
     if run is None:
         return
     model = run.parameters.get("model")
@@ -84,8 +86,8 @@ def alone(
         wait_s: how long to wait for another run to end.
     """
     label(None)
-    ledger = open_ledger(workspace)
-    name, holder = f"{verb}:{model}", f"run:{runtime.flow_run.id or 'python'}"
+    ledger, run = open_ledger(workspace), _run()
+    name, holder = f"{verb}:{model}", f"run:{run.id if run else 'python'}"
     until = time.monotonic() + wait_s
     lease = ledger.acquire_lease(name, holder=holder, ttl_s=LEASE_S)
     while lease is None and time.monotonic() < until:

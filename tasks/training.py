@@ -22,6 +22,12 @@ def plan(model: str, workspace: Workspace) -> TrainingPlan:
     return made
 
 
+@task(name="let go", task_run_name="let-go-{model}", timeout_seconds=600, **RETRIED)
+def forget(model: str, workspace: Workspace, actor: str) -> None:
+    """Let go of fits that no later comparison can ask for."""
+    training.forget(model, workspace, actor=actor)
+
+
 @task(
     name="train",
     task_run_name="train-{order.training_set.span}",
