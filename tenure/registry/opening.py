@@ -21,11 +21,11 @@ from tenure.errors import BadSetting, LedgerMissing, WorkspaceTooNew, WorkspaceT
 from tenure.registry import tables
 from tenure.registry.database import Database
 from tenure.registry.ledger import Ledger
-from tenure.workspace import Workspace
+from tenure.workspace import Clock, Workspace
 
 _SQLITE = "sqlite:///"
 
-_known: dict[tuple[str, str], Ledger] = {}
+_known: dict[tuple[str, str, Clock], Ledger] = {}
 _guard = threading.Lock()
 
 
@@ -61,7 +61,7 @@ def open_ledger(workspace: Workspace) -> Ledger:
         WorkspaceTooNew, WorkspaceTooOld: the folder has another format.
         LedgerMissing: the workspace was used and its database is gone.
     """
-    key = (workspace.ledger_url, str(workspace.state))
+    key = (workspace.ledger_url, str(workspace.state), workspace.clock)
     with _guard:
         ledger = _known.get(key)
         if ledger is None or not format_file(workspace).exists():
@@ -72,8 +72,9 @@ def open_ledger(workspace: Workspace) -> Ledger:
 def close_ledger(workspace: Workspace) -> None:
     """Close this process's connections to the workspace's ledger."""
     with _guard:
-        ledger = _known.pop((workspace.ledger_url, str(workspace.state)), None)
-    if ledger is not None:
+        mine = [key for key in _known if key[:2] == (workspace.ledger_url, str(workspace.state))]
+        closed = [_known.pop(key) for key in mine]
+    for ledger in closed:
         ledger.database.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,14 @@ from tenure.records import (
     digest_of,
     to_json,
 )
-from tenure.registry import dump_estimator, open_ledger, open_store, register
+from tenure.registry import (
+    Severity,
+    dump_estimator,
+    open_ledger,
+    open_store,
+    register,
+    verify,
+)
 from tenure.workspace import Workspace
 
 FEATURES = tuple(Column(name=name, type="float64") for name in "abcd")
@@ -95,7 +103,9 @@ def candidate_record(
     )
 
 
-def evaluation(candidate: Candidate, verdict: GateVerdict = GateVerdict.WINS) -> Evaluation:
+def evaluation(
+    candidate: Candidate, verdict: GateVerdict = GateVerdict.WINS, details: str = "0" * 64
+) -> Evaluation:
     bare = Evaluation(
         model=candidate.model,
         candidate=candidate.id,
@@ -107,10 +117,8 @@ def evaluation(candidate: Candidate, verdict: GateVerdict = GateVerdict.WINS) ->
         checks=(),
         comparison=None,
         champion_epoch=0,
-        details="0" * 64,
+        details=details,
     )
-    from dataclasses import replace
-
     return replace(bare, digest=digest_of(to_json(bare)))
 
 
@@ -131,7 +139,24 @@ def version(
     estimator: Any = None,
 ) -> Version:
     fit = candidate(workspace, model, seed, estimator)
-    return register(fit, evaluation(fit, verdict), golden_rows(), workspace, actor=ROBOT)
+    judged = evaluation(fit, verdict, open_store(workspace).put_json({"seed": seed}))
+    return register(fit, judged, golden_rows(), workspace, actor=ROBOT)
+
+
+def promote(
+    workspace: Workspace, number: int, epoch: int, model: str = "fraud", **extra: Any
+) -> Any:
+    said = {"actor": PERSON, "reason": "It is better.", "evidence": "e" * 64, **extra}
+    return open_ledger(workspace).promote(model, number, expected_epoch=epoch, **said)
+
+
+def damage(workspace: Workspace, head: str | None = None) -> list[str]:
+    """What verify calls damage, as `which: what`."""
+    return [
+        f"{one.which}: {one.what}"
+        for one in verify(workspace, head)
+        if one.severity is Severity.DAMAGE
+    ]
 
 
 def bare_version(
