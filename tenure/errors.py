@@ -133,6 +133,13 @@ class VersionNotFound(BadInput):
     http_status = 404
 
 
+class ScoringRefused(BadInput):
+    """A model's files cannot be scored as its spec says."""
+
+    says = "Scoring of '{model}' is refused: {detail}. Nothing was written."
+    remedy = "Look at `scoring` in config/models/{model}.yaml."
+
+
 class BadRequest(BadInput):
     """What was sent for a prediction is not what the model takes."""
 
@@ -247,7 +254,9 @@ class LedgerCut(RefusedByState):
         "The ledger at {where} ends at row {ends_at} and lacks row {anchored} as it was anchored. "
         "Nothing was changed."
     )
-    remedy = "`tenure verify` says what is missing; `tenure restore-backup FILE` goes on from there."
+    remedy = (
+        "`tenure verify` says what is missing; `tenure restore-backup FILE` goes on from there."
+    )
 
 
 class StoreExposed(RefusedByState):
@@ -475,3 +484,80 @@ class MetricUnknown(BadInput):
 
     says = "evaluation of '{model}' names the metric '{metric}', which is none for {kind}."
     remedy = "There are: {known}."
+
+
+class BadTime(BadInput):
+    """A time on the command line cannot be read."""
+
+    says = "--{option} is {got}; wanted {wanted}. Nothing was changed."
+
+
+class AmbiguousBatch(BadInput):
+    """The beginning of a digest fits several batches."""
+
+    says = "Model '{model}' has {count} batches that begin with {batch}. Nothing was changed."
+    remedy = "Give more of the digest."
+
+
+class NothingRecorded(BadInput):
+    """The workspace was never used."""
+
+    says = "'{folder}' holds no ledger: nothing was recorded there yet."
+    remedy = "The first batch, or `tenure up`, makes it."
+
+
+class BadHead(BadInput):
+    """A head on the command line cannot be read."""
+
+    says = "--head is {got}; wanted {wanted}. Nothing was changed."
+
+
+class StillUp(RefusedByState):
+    """Something runs that could write while the ledger is replaced."""
+
+    says = "{parts} still run in this workspace. Nothing was changed."
+    remedy = "`tenure down` stops them."
+
+
+class FileMissing(BadInput):
+    """A file on the command line is not there."""
+
+    says = "There is no file {file}. Nothing was changed."
+
+
+class BadAsk(BadInput):
+    """What was given to predict for cannot be read."""
+
+    says = "{what}: got {got}; wanted {wanted}. Nothing was predicted."
+
+
+class EndpointRefuses(BadInput):
+    """The prediction server refuses the request."""
+
+    says = "The endpoint refuses the request: {detail}"
+
+
+class EndpointBusy(RefusedByState):
+    """The prediction server has nothing that it could answer with."""
+
+    says = "The endpoint cannot answer for '{model}': {detail}"
+
+
+class NoEndpoint(Unreachable):
+    """No prediction server can be reached."""
+
+    says = "No endpoint can be reached: {detail}."
+    remedy = "`tenure up` starts one; --offline asks the champion without one."
+
+
+class Crashed(RunFailed):
+    """Something happened that Tenure did not foresee."""
+
+    says = "{type} in `tenure {verb}`; its traceback is in {file}."
+    remedy = "The ledger holds what was committed; `tenure verify` looks it over."
+
+
+class UsageMistake(BadInput):
+    """The command line cannot be understood."""
+
+    says = "{problem}"

@@ -1,1 +1,19 @@
+"""The prediction log: what was asked, what was answered, by which version."""
 
+from __future__ import annotations
+
+from tenure.predictions.log import Carried, carry, log_folder, read, spool_folder
+from tenure.predictions.schema import Answered, LoggedVersion
+from tenure.predictions.writer import LogLimits, PredictionLog
+
+__all__ = [
+    "Answered",
+    "Carried",
+    "LogLimits",
+    "LoggedVersion",
+    "PredictionLog",
+    "carry",
+    "log_folder",
+    "read",
+    "spool_folder",
+]

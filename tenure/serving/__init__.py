@@ -1,1 +1,43 @@
+"""The prediction server, and predictions without one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenure.serving.building import build_app
+    from tenure.serving.offline import predict_offline
+    from tenure.serving.scoring import ScoreSummary, score
+    from tenure.serving.server import serve
+    from tenure.serving.status import Acknowledgement, read_statuses, wait_until_serving
+
+__all__ = [
+    "Acknowledgement",
+    "ScoreSummary",
+    "build_app",
+    "predict_offline",
+    "read_statuses",
+    "score",
+    "serve",
+    "wait_until_serving",
+]
+
+_HOME = {
+    "Acknowledgement": "status",
+    "ScoreSummary": "scoring",
+    "build_app": "building",
+    "predict_offline": "offline",
+    "read_statuses": "status",
+    "score": "scoring",
+    "serve": "server",
+    "wait_until_serving": "status",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # A flow that only waits for a server needs neither uvicorn nor scikit-learn.
+    from importlib import import_module
+
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

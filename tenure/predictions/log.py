@@ -1,0 +1,226 @@
+"""How does the log get from spool files into Parquet, once each, and how is it read?
+
+A finished spool file becomes one Parquet file a model and version, whose name is derived from the
+spool file's: whoever is killed midway leaves either the spool file or the same Parquet file again.
+A reader takes the spool file's rows only while there is no Parquet file of that name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenure.predictions.frames import ENDING, is_being_written, read_frames
+from tenure.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What one carry-over did."""
+
+    files: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The entries of one version in one spool file."""
+
+    spool: str
+    line: dict[str, Any]
+    entries: list[dict[str, Any]]
+
+    def path(self, folder: Path) -> Path:
+        model, version = self.line["model"], self.line["version"]
+        day = f"{self.spool[:4]}-{self.spool[4:6]}-{self.spool[6:8]}"
+        return folder / model / day / f"{self.spool}-v{version}.parquet"
+
+
+def spool_folder(workspace: Workspace) -> Path:
+    """Return where server processes write their spool files."""
+    return workspace.spool / "log"
+
+
+def log_folder(workspace: Workspace) -> Path:
+    """Return where the log's Parquet files are: MODEL/DAY/FILE.parquet."""
+    return workspace.state / "predictions"
+
+
+def carry(workspace: Workspace) -> Carried:
+    """Turn every finished spool file into Parquet, once each, however often called or killed.
+
+    A torn tail (of a killed process) is left out; all that was whole before it is kept.
+    """
+    files = rows = 0
+    for file in sorted(spool_folder(workspace).glob(f"*{ENDING}")):
+        try:
+            source = open(file, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            continue
+        with source:
+            if is_being_written(source) or not file.exists():
+                continue
+            for part in _parts(source, file):
+                _write_part(_table(part), part.path(log_folder(workspace)))
+                rows += sum(len(entry["ids"]) for entry in part.entries)
+            file.unlink()
+            files += 1
+    return Carried(files=files, rows=rows)
+
+
+def read(
+    model: str,
+    workspace: Workspace,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> pd.DataFrame:
+    """Return the logged predictions of a model, oldest first; what is still in the spool as well.
+
+    Columns: id, at (UTC), model, version, epoch, slot, latency_ms, prediction, `probability.CLASS`
+    and `input.COLUMN` as far as versions have them.
+
+    Args:
+        model: its name.
+        workspace: whose log it is.
+        since: aware; rows at or after it.
+        until: aware; rows before it.
+    """
+    import pandas as pd
+
+    folder = log_folder(workspace)
+    spooled = {part.path(folder): part for part in _spooled(workspace)}
+    # Listed after the spool: what is carried over between the two is then in both, never in none.
+    kept = sorted(folder.glob(f"{model}/*/*.parquet"))
+    fresh = sorted(spooled.keys() - set(kept))
+    tables = [_load(path) for path in kept]
+    tables += [_table(spooled[path]) for path in fresh if spooled[path].line["model"] == model]
+    frames = [_between(table, since, until) for table in tables]
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
+        return pd.DataFrame(columns=["id", "at", "model", "version", "epoch", "prediction"])
+    joined = pd.concat(frames, ignore_index=True)
+    return joined.sort_values(["at", "id"], kind="stable", ignore_index=True)
+
+
+def _spooled(workspace: Workspace) -> Iterator[_Part]:
+    for file in sorted(spool_folder(workspace).glob(f"*{ENDING}")):
+        try:
+            with open(file, "rb") as source:
+                yield from _parts(source, file)
+        except FileNotFoundError:
+            continue  # carried over meanwhile; its Parquet file is there
+
+
+def _parts(source: Any, file: Path) -> list[_Part]:
+    parts: dict[tuple[str, int], _Part] = {}
+    for line in read_frames(source, file.name):
+        key = (line["model"], line["version"])
+        match line["kind"]:
+            case "version":
+                parts.setdefault(key, _Part(file.stem, line, []))
+            case "answered":
+                parts[key].entries.append(line)
+            case _:
+                raise ValueError(f"spool file {file.name} holds a line of kind {line['kind']!r}")
+    return [part for part in parts.values() if part.entries]
+
+
+def _load(path: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path).read()
+
+
+def _between(table: pa.Table, since: datetime | None, until: datetime | None) -> pd.DataFrame:
+    import pyarrow.compute as pc
+
+    if since is not None:
+        table = table.filter(pc.field("at") >= since)
+    if until is not None:
+        table = table.filter(pc.field("at") < until)
+    return table.to_pandas()
+
+
+def _table(part: _Part) -> pa.Table:
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {
+        "id": pa.array([each for entry in part.entries for each in entry["ids"]], pa.string()),
+        "at": pa.array(_repeated(part, "at_us"), pa.timestamp("us", tz="UTC")),
+        "model": pa.array(_repeated(part, "model"), pa.string()),
+        "version": pa.array(_repeated(part, "version"), pa.int64()),
+        "epoch": pa.array(_repeated(part, "epoch"), pa.int64()),
+        "slot": pa.array(_repeated(part, "slot"), pa.string()),
+        "latency_ms": pa.array(
+            [value / 1000 for value in _repeated(part, "latency_us")], pa.float64()
+        ),
+        "prediction": pa.array([value for entry in part.entries for value in entry["predictions"]]),
+    }
+    for place, label in enumerate(part.line["classes"]):
+        values = _each_row(part, lambda entry, row, p=place: entry["probabilities"][row][p])
+        columns[f"probability.{label}"] = pa.array(values, pa.float64())
+    for name, kind in part.line["inputs"]:
+        values = _each_row(part, lambda entry, row, n=name: entry["inputs"][n][row])
+        columns[f"input.{name}"] = _typed(values, kind)
+    return pa.table(columns)
+
+
+def _repeated(part: _Part, name: str) -> list[Any]:
+    return [entry[name] for entry in part.entries for _ in entry["ids"]]
+
+
+def _each_row(part: _Part, pick: Any) -> list[Any]:
+    found: list[Any] = []
+    for entry in part.entries:
+        for row in range(len(entry["ids"])):
+            try:
+                found.append(pick(entry, row))
+            except (TypeError, KeyError):
+                found.append(None)  # this entry holds no probabilities, or no inputs
+    return found
+
+
+def _typed(values: list[Any], kind: str) -> pa.Array:
+    import pyarrow as pa
+
+    match kind:
+        case "int64" | "float64" | "bool":
+            return pa.array(
+                values, {"int64": pa.int64(), "bool": pa.bool_()}.get(kind, pa.float64())
+            )
+        case "datetime":
+            moments = [value and datetime.fromisoformat(value) for value in values]
+            return pa.array(moments, pa.timestamp("us", tz="UTC"))
+        case "date":
+            days = [value and datetime.fromisoformat(value).date() for value in values]
+            return pa.array(days, pa.date32())
+        case _:
+            return pa.array(
+                [None if value is None else str(value) for value in values], pa.string()
+            )
+
+
+def _write_part(table: pa.Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}.fresh")
+    with open(fresh, "wb") as target:
+        pq.write_table(table, target, compression="zstd")
+        target.flush()
+        os.fsync(target.fileno())
+    os.replace(fresh, path)
+    for each in (path.parent, path.parent.parent, path.parent.parent.parent):
+        folder = os.open(each, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

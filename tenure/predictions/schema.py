@@ -1,0 +1,86 @@
+"""What does the prediction log keep of an answered request?
+
+One entry a request, with a list over its rows; one line a version that says of which types the
+lists are. Inputs are what the model was given: treated, without the columns that the spec leaves
+out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tenure.records import Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedVersion:
+    """Of which types the entries of one version are.
+
+    Attributes:
+        inputs: the columns that are logged, with their types; empty if the spec logs none.
+        classes: the labels in the order of probabilities; empty for regression.
+    """
+
+    model: str
+    version: int
+    inputs: tuple[Column, ...]
+    classes: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One request that was answered: when, by what, with what.
+
+    Attributes:
+        at_us: microseconds since 1970, UTC, when the answer was made.
+        ids: one a row.
+        inputs: by column, one value a row; None if the spec logs no inputs.
+        predictions: one a row.
+        probabilities: a list over the classes a row, or None.
+        latency_us: from the whole request read to the answer made.
+    """
+
+    of: LoggedVersion
+    epoch: int
+    slot: str
+    at_us: int
+    ids: Sequence[str]
+    inputs: Mapping[str, Sequence[Any]] | None
+    predictions: Sequence[Any]
+    probabilities: Sequence[Sequence[float | None]] | None
+    latency_us: int
+
+    @property
+    def rows(self) -> int:
+        """How many predictions this is."""
+        return len(self.ids)
+
+
+def version_line(of: LoggedVersion) -> dict[str, Any]:
+    """Return the line that stands in a file before a version's first entry."""
+    return {
+        "kind": "version",
+        "model": of.model,
+        "version": of.version,
+        "inputs": [[column.name, column.type] for column in of.inputs],
+        "classes": list(of.classes),
+    }
+
+
+def entry_line(answered: Answered) -> dict[str, Any]:
+    """Return the line of one answered request."""
+    return {
+        "kind": "answered",
+        "model": answered.of.model,
+        "version": answered.of.version,
+        "epoch": answered.epoch,
+        "slot": answered.slot,
+        "at_us": answered.at_us,
+        "ids": answered.ids,
+        "inputs": answered.inputs,
+        "predictions": answered.predictions,
+        "probabilities": answered.probabilities,
+        "latency_us": answered.latency_us,
+    }

@@ -1,0 +1,97 @@
+"""How is a prediction said in the V1 protocol, and what do the other routes say?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from tenure.serving.instances import Ask
+from tenure.serving.problems import Headers
+from tenure.serving.router import Reference, Standing
+from tenure.serving.runtime import Predicted
+
+JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
+_DUMP = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
+
+
+def predictions(ask: Ask, found: Predicted, reference: Reference) -> bytes:
+    """Return the answer to a V1 request.
+
+    `probabilities` are a list a row in the order of `classes`; `not_finite` names the rows in which
+    a null stands for a number that overflowed.
+    """
+    answer: dict[str, Any] = {"predictions": found.values}
+    if ask.probabilities and found.probabilities is not None:
+        answer["probabilities"] = found.probabilities
+        answer["classes"] = reference.runtime.classes
+    if found.not_finite:
+        answer["not_finite"] = found.not_finite
+    answer |= {
+        "model": reference.model,
+        "version": reference.version,
+        "epoch": reference.epoch,
+        "slot": reference.slot.value,
+        "ids": ask.ids,
+    }
+    return orjson.dumps(answer, option=_DUMP)
+
+
+def version_headers(reference: Reference) -> Headers:
+    """Return the headers that name what answered."""
+    return [
+        (b"tenure-model", reference.model.encode()),
+        (b"tenure-version", str(reference.version).encode()),
+        (b"tenure-epoch", str(reference.epoch).encode()),
+    ]
+
+
+def model(reference: Reference) -> bytes:
+    """Return what is known of a model that serves."""
+    runtime = reference.runtime
+    features = [{"name": each.name, "type": each.type} for each in runtime.asked]
+    return orjson.dumps(
+        {
+            **_short(reference),
+            "since": reference.since,
+            "task": runtime.task,
+            "classes": runtime.classes,
+            "probabilities": runtime.has_probabilities,
+            "features": features,
+        },
+        option=_DUMP,
+    )
+
+
+def models(standing: Standing) -> bytes:
+    """Return what serves, and which models have nothing that serves."""
+    serving = [_short(each) for _, each in sorted(standing.serving.items())]
+    vacant = sorted(standing.named - standing.serving.keys())
+    return orjson.dumps({"models": serving, "without_champion": vacant})
+
+
+def readiness(standing: Standing, *, is_draining: bool, log: dict[str, Any]) -> tuple[int, bytes]:
+    """Return status and body of the readiness probe: 200 once every champion is in memory.
+
+    A server that serves all models, but not everything as the ledger wants it, is ready and
+    `degraded`, and says why.
+    """
+    reasons = standing.reasons()
+    if log["trouble"] is not None:
+        reasons.append(f"The prediction log cannot be written: {log['trouble']}.")
+    if is_draining:
+        reasons.append("The server is stopping.")
+    is_ready = standing.is_ready and not is_draining
+    state = "not ready" if not is_ready else "degraded" if reasons else "ready"
+    serving = {name: _short(each) for name, each in sorted(standing.serving.items())}
+    body = {"status": state, "serving": serving, "reasons": reasons, "log": log}
+    return (200 if is_ready else 503), orjson.dumps(body)
+
+
+def _short(reference: Reference) -> dict[str, Any]:
+    return {
+        "model": reference.model,
+        "version": reference.version,
+        "epoch": reference.epoch,
+        "slot": reference.slot.value,
+    }

@@ -1,0 +1,84 @@
+"""How are router, log, worker and routes put together for one process?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from tenure.predictions import PredictionLog, spool_folder
+from tenure.serving.application import Application
+from tenure.serving.hosts import allowed_hosts
+from tenure.serving.limits import Limits
+from tenure.serving.loading import LedgerReader, version_loader
+from tenure.serving.reporting import Reporter
+from tenure.serving.router import Router
+from tenure.spec import model_names
+from tenure.workspace import Workspace
+
+
+def build_app(
+    workspace: Workspace,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    allow_hosts: Iterable[str] = (),
+    limits: Limits | None = None,
+) -> Application:
+    """Return the prediction server of a workspace as an ASGI application.
+
+    Its lifespan starts and stops what follows the ledger and writes the log; it writes nothing but
+    the workspace's spool.
+
+    Args:
+        workspace: what is to be served.
+        host: where it will listen, for its status file and the Host header.
+        port: likewise.
+        allow_hosts: further names that requests may be for.
+        limits: what a request may cost.
+
+    Raises:
+        UnsafeUnpickler: the installed joblib cannot be used safely.
+    """
+    from tenure.registry.pickles import prove_canary
+
+    prove_canary()
+    log = PredictionLog(spool_folder(workspace))
+    reporter = Reporter(workspace, log, address=f"http://{_bracketed(host)}:{port}")
+    router = Router(
+        workspace,
+        read=LedgerReader(workspace),
+        load=version_loader(workspace),
+        names=partial(_names, workspace),
+        changed=reporter.tell,
+    )
+    app = Application(
+        router,
+        log,
+        pages=workspace.pages,
+        hosts=allowed_hosts(host, allow_hosts),
+        limits=limits or Limits(),
+        started=lambda: _start(router, log, reporter),
+        stopped=lambda: _stop(router, log, reporter),
+    )
+    reporter.is_draining = lambda: app.is_draining
+    return app
+
+
+def _names(workspace: Workspace) -> frozenset[str]:
+    return frozenset(model_names(workspace))
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _start(router: Router, log: PredictionLog, reporter: Reporter) -> None:
+    reporter.start(router)
+    log.start()
+    router.start()
+
+
+def _stop(router: Router, log: PredictionLog, reporter: Reporter) -> None:
+    router.stop()
+    log.close()
+    reporter.stop()

@@ -1,0 +1,118 @@
+"""When is a version fit to answer in this process?
+
+In this order: signature, identity and library releases; the golden rows in a limited subprocess;
+size, digest and allowlist; a first prediction here, which warms it. Whatever fails leaves alone
+what serves.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from tenure.errors import ArtifactRefused, LedgerMissing
+from tenure.records import Assignment, Column, Version
+from tenure.registry import load_version, open_ledger, open_store
+from tenure.registry.artifacts import check_golden, check_manifest, named
+from tenure.registry.manifests import Manifest
+from tenure.registry.opening import format_file, ledger_file
+from tenure.serving.rules import ServingRules, rules_of
+from tenure.serving.runtime import Runtime
+from tenure.workspace import Workspace
+
+
+def load_runtime(version: Version, workspace: Workspace, *, golden: bool = True) -> Runtime:
+    """Return a version that has passed every check, warm.
+
+    Args:
+        version: what is to be loaded.
+        workspace: where it is.
+        golden: False where the golden rows were asked a moment ago.
+
+    Raises:
+        ArtifactRefused, ObjectMissing, ObjectDamaged: it is not fit to serve.
+    """
+    store = open_store(workspace)
+    manifest = check_manifest(version, store, workspace)
+    if golden:
+        check_golden(manifest, store, workspace, named(version))
+    loaded = load_version(version.model, version.number, workspace)
+    rules = rules_of(version, workspace)
+    runtime = Runtime(
+        model=version.model,
+        version=version.number,
+        task=loaded.manifest.task,
+        asked=asked_columns(loaded.manifest.features, rules, workspace, version.model),
+        features=loaded.manifest.features,
+        classes=loaded.manifest.classes,
+        rules=rules,
+        estimator=loaded.estimator,
+    )
+    _warm(runtime, loaded.manifest, workspace)
+    return runtime
+
+
+def asked_columns(
+    features: tuple[Column, ...], rules: ServingRules, workspace: Workspace, model: str
+) -> tuple[Column, ...]:
+    """Return the features as a client sends them: treated columns in the type they arrive in."""
+    treated = set(rules.data.treat) if rules.data is not None else set()
+    if not treated.intersection(feature.name for feature in features):
+        return features
+    arriving = {column.name: column for column in open_ledger(workspace).contract(model) or ()}
+    return tuple(
+        arriving.get(feature.name, feature) if feature.name in treated else feature
+        for feature in features
+    )
+
+
+def _warm(runtime: Runtime, manifest: Manifest, workspace: Workspace) -> None:
+    import pandas as pd
+
+    from tenure.registry.frames import cast
+
+    rows = pd.read_parquet(io.BytesIO(open_store(workspace).get_bytes(manifest.golden_rows)))
+    try:
+        runtime.predict(cast(rows, runtime.features), probabilities=True)
+    except Exception as error:
+        detail = f"it raised {type(error).__name__} on its golden rows"
+        what = f"version {runtime.version} of '{runtime.model}'"
+        raise ArtifactRefused(what=what, detail=detail) from error
+
+
+def version_loader(workspace: Workspace) -> Callable[[Assignment], Runtime]:
+    """Return how a router loads what the ledger names."""
+
+    def load(assignment: Assignment) -> Runtime:
+        assert assignment.version is not None
+        version = open_ledger(workspace).version(assignment.model, assignment.version)
+        return load_runtime(version, workspace)
+
+    return load
+
+
+class LedgerReader:
+    """Reads the slots when the ledger's head has moved; never makes a ledger."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._head: object = None
+
+    def __call__(self) -> list[Assignment] | None:
+        """Return every slot, or None if nothing has changed since the last call.
+
+        Raises:
+            LedgerMissing, LedgerDamaged, LedgerBusy: the ledger cannot be read now.
+        """
+        file = ledger_file(self._workspace)
+        if not file.exists() or not format_file(self._workspace).exists():
+            if self._head is None and not self._workspace.state.joinpath("format").exists():
+                return []
+            raise LedgerMissing(where=str(file))
+        ledger = open_ledger(self._workspace)
+        head = ledger.head()
+        if head == self._head:
+            return None
+        slots = ledger.assignments()
+        self._head = head
+        return slots

@@ -1,0 +1,91 @@
+"""How does a server process let others know what it serves?
+
+It replaces its status file after each change of what stands, and at least every few seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from tenure.predictions import PredictionLog
+from tenure.serving.router import Router, Standing
+from tenure.serving.status import (
+    BEAT_S,
+    ServedModel,
+    ServerStatus,
+    StatusFile,
+    now_text,
+    remove_stale,
+)
+from tenure.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Keeps one process's status file."""
+
+    def __init__(self, workspace: Workspace, log: PredictionLog, *, address: str) -> None:
+        self.address = address
+        self.is_draining: Callable[[], bool] = lambda: False
+        self._workspace = workspace
+        self._log = log
+        self._file = StatusFile(workspace)
+        self._stop = threading.Event()
+        self._guard = threading.Lock()
+        self._router: Router | None = None
+        self._thread = threading.Thread(target=self._beat, name="tenure-status", daemon=True)
+
+    def start(self, router: Router) -> None:
+        """Take away what dead processes left, and begin to report."""
+        self._router = router
+        remove_stale(self._workspace)
+        self.tell(router.standing)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reporting and take the file away."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._file.remove()
+
+    def tell(self, standing: Standing) -> None:
+        """Replace the status file; a full disk is no reason to stop serving."""
+        with self._guard:
+            try:
+                self._file.write(self._status(standing))
+            except OSError as error:
+                _log.error("the status file cannot be written: %s", error.strerror)
+
+    def _beat(self) -> None:
+        while not self._stop.wait(BEAT_S):
+            assert self._router is not None
+            self.tell(self._router.standing)
+
+    def _status(self, standing: Standing) -> ServerStatus:
+        return ServerStatus(
+            pid=self._file.pid,
+            started=self._file.started,
+            address=self.address,
+            at=now_text(),
+            is_ready=standing.is_ready and not self.is_draining(),
+            is_draining=self.is_draining(),
+            serving={
+                name: ServedModel(
+                    version=each.version,
+                    epoch=each.epoch,
+                    slot=each.slot.value,
+                    since=each.since.isoformat(),
+                )
+                for name, each in standing.serving.items()
+            },
+            obstacles={
+                name: {"version": each.version, "epoch": each.epoch, "reason": each.reason}
+                for name, each in standing.obstacles.items()
+            },
+            reasons=standing.reasons(),
+            dropped=self._log.dropped,
+        )

@@ -1,0 +1,126 @@
+"""How does one version turn checked rows into predictions?
+
+The rows become a frame with exactly the columns and types that the version was trained on, in their
+order; scikit-learn computes on one thread; what comes back are plain JSON values, in which a number
+that is not finite is null and its row is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tenure.records import Column
+from tenure.registry.frames import cast
+from tenure.serving.rules import ServingRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """What a version answers on some rows.
+
+    Attributes:
+        values: one a row: a label as trained, or a number; None where it is not finite.
+        probabilities: a list over the classes a row, or None.
+        not_finite: rows in which some number was not finite.
+    """
+
+    values: list[Any]
+    probabilities: list[list[float | None]] | None
+    not_finite: list[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """A version in memory, ready to predict; used by one thread at a time.
+
+    Attributes:
+        asked: the columns of a request with the types that a client sends.
+        features: the columns that the estimator takes, after treatment.
+        classes: the labels in the order of probabilities; empty for regression.
+    """
+
+    model: str
+    version: int
+    task: str
+    asked: tuple[Column, ...]
+    features: tuple[Column, ...]
+    classes: tuple[Any, ...]
+    rules: ServingRules
+    estimator: Any
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the estimator can say how sure it is of each class."""
+        return bool(self.classes) and hasattr(self.estimator, "predict_proba")
+
+    def frame(self, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+        """Return checked values as the estimator's input, treated as at training.
+
+        Raises:
+            BadRows: a column cannot be what the version was trained on.
+        """
+        return self.treated(
+            pd.DataFrame(
+                {column.name: _series(columns[column.name], column.type) for column in self.asked}
+            )
+        )
+
+    def treated(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return rows as they arrive as the estimator's input.
+
+        Raises:
+            BadRows: a column cannot be what the version was trained on.
+        """
+        return cast(rows, self.features)
+
+    def predict(self, frame: pd.DataFrame, *, probabilities: bool) -> Predicted:
+        """Predict on a frame of `frame()`; raises whatever the estimator raises."""
+        from joblib import parallel_config
+
+        with parallel_config(backend="sequential"):
+            values = np.asarray(self.estimator.predict(frame))
+            shares = None
+            if probabilities and self.has_probabilities:
+                shares = np.asarray(self.estimator.predict_proba(frame), dtype=float)
+        return _plain(values, shares)
+
+
+def _series(values: Sequence[Any], kind: str) -> pd.Series:
+    match kind:
+        case "float64":
+            numbers = [np.nan if value is None else value for value in values]
+            return pd.Series(np.array(numbers, dtype="float64"))
+        case "int64" | "bool" if None not in values:
+            return pd.Series(np.array(values, dtype=kind))
+        case "int64" | "bool":
+            return pd.Series(list(values), dtype="object")
+        case "datetime":
+            return pd.Series(pd.to_datetime(list(values), utc=True))
+        case "date":
+            return pd.Series(list(values), dtype="object")
+        case _:
+            return pd.Series(list(values), dtype="str")
+
+
+def _plain(values: np.ndarray, shares: np.ndarray | None) -> Predicted:
+    not_finite: set[int] = set()
+    return Predicted(
+        values=_finite(values, not_finite),
+        probabilities=None if shares is None else _finite(shares, not_finite),
+        not_finite=sorted(not_finite),
+    )
+
+
+def _finite(values: np.ndarray, not_finite: set[int]) -> list[Any]:
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return values.tolist()
+    bad = ~np.isfinite(values)
+    not_finite.update(np.nonzero(bad if bad.ndim == 1 else bad.any(axis=1))[0].tolist())
+    plain = values.astype(object)
+    plain[bad] = None
+    return plain.tolist()

@@ -1,0 +1,230 @@
+"""How does a folder of files with rows become a folder of predictions, each file once?
+
+A file's bytes are its identity: its predictions are one Parquet file, named by it and by the digest
+of those bytes, which appears whole by a rename and holds its own record. So a run that was killed
+goes on where it was, and a file that was scored is not scored again. One version answers for one
+whole file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tenure.errors import BadRows, NoChampion, ScoringRefused, TenureError
+from tenure.records import Assignment, Column
+from tenure.registry import open_ledger
+from tenure.serving.loading import load_runtime
+from tenure.serving.outlets import Folder, Scored
+from tenure.serving.partitions import format_of, read_rows
+from tenure.serving.runtime import Predicted, Runtime
+from tenure.spec import load_spec
+from tenure.spec.model import ModelSpec, ScoringSpec
+from tenure.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_log = logging.getLogger(__name__)
+
+CHUNK_ROWS = 50_000
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSummary:
+    """What one run of scoring did.
+
+    Attributes:
+        scored: names of the files that were scored now.
+        known: how many files had been scored before.
+        rows: how many rows were scored now.
+        versions: which versions did it.
+        failed: name and reason of each file that cannot be scored; tried again next time.
+        waiting: names of files that are still being written.
+    """
+
+    model: str
+    scored: tuple[str, ...]
+    known: int
+    rows: int
+    versions: tuple[int, ...]
+    failed: tuple[tuple[str, str], ...]
+    waiting: tuple[str, ...]
+    destination: str
+
+
+class _Champion:
+    """The version that answers; looked up for each file, loaded when it is another one."""
+
+    def __init__(self, model: str, workspace: Workspace) -> None:
+        self._model, self._workspace = model, workspace
+        self._runtime: Runtime | None = None
+
+    def now(self) -> tuple[Assignment, Runtime]:
+        ledger = open_ledger(self._workspace)
+        slot = ledger.slot(self._model)
+        if slot is None or slot.version is None:
+            raise NoChampion(model=self._model)
+        if self._runtime is None or self._runtime.version != slot.version:
+            version = ledger.version(self._model, slot.version)
+            self._runtime = load_runtime(version, self._workspace)
+        return slot, self._runtime
+
+
+def score(
+    model: str, workspace: Workspace, *, actor: str, progress: Progress | None = None
+) -> ScoreSummary:
+    """Score every file of the spec's source that was not scored yet.
+
+    Args:
+        model: its name.
+        workspace: where it is.
+        actor: who asked; stands in each manifest.
+        progress: called with how many of how many files are done, and the next one's name.
+
+    Raises:
+        ModelNotFound, BadSpec, NoChampion: there is nothing to score with.
+        ScoringRefused: the spec says not where, or source and destination are one.
+        ArtifactRefused, ObjectMissing, ObjectDamaged: the champion is not fit to load.
+    """
+    spec = load_spec(model, workspace)
+    source, destination = _places(spec, workspace)
+    champion = _Champion(model, workspace)
+    champion.now()
+    files = [name for name in source.names(_scoring(spec).pattern) if format_of(name)]
+    scored: list[Scored] = []
+    failed: list[tuple[str, str]] = []
+    waiting: list[str] = []
+    known = 0
+    for place, name in enumerate(files):
+        if progress is not None:
+            progress(place, len(files), name)
+        content = source.settled_content(name)
+        if content is None:
+            waiting.append(name)
+            continue
+        digest = hashlib.sha256(content).hexdigest()
+        if destination.has_scored(name, digest):
+            known += 1
+            continue
+        try:
+            scored.append(_score_one(name, content, digest, champion, destination, spec, actor))
+        except (BadRows, ValueError, TypeError, ArithmeticError) as error:
+            failed.append((name, _reason(error)))
+            _log.warning("'%s' of '%s' cannot be scored: %s", name, model, failed[-1][1])
+    if progress is not None:
+        progress(len(files), len(files), "")
+    return ScoreSummary(
+        model=model,
+        scored=tuple(each.input for each in scored),
+        known=known,
+        rows=sum(each.rows for each in scored),
+        versions=tuple(sorted({each.version for each in scored})),
+        failed=tuple(failed),
+        waiting=tuple(waiting),
+        destination=destination.where,
+    )
+
+
+def _scoring(spec: ModelSpec) -> ScoringSpec:
+    if spec.scoring is None:
+        detail = "its spec has no `scoring: {source, destination}`"
+        raise ScoringRefused(model=spec.name, detail=detail)
+    return spec.scoring
+
+
+def _places(spec: ModelSpec, workspace: Workspace) -> tuple[Folder, Folder]:
+    scoring = _scoring(spec)
+    source = Folder(workspace.locate(scoring.source))
+    destination = Folder(workspace.locate(scoring.destination))
+    if source.where == destination.where:
+        raise ScoringRefused(model=spec.name, detail="source and destination are one folder")
+    if not source.exists():
+        raise ScoringRefused(model=spec.name, detail=f"there is no folder {source.where}")
+    return source, destination
+
+
+def _reason(error: Exception) -> str:
+    # scikit-learn's texts may quote a row.
+    return str(error) if isinstance(error, TenureError) else f"{type(error).__name__}."
+
+
+def _score_one(
+    name: str,
+    content: bytes,
+    digest: str,
+    champion: _Champion,
+    destination: Folder,
+    spec: ModelSpec,
+    actor: str,
+) -> Scored:
+    slot, runtime = champion.now()
+    keys = _key_columns(spec, runtime)
+    kind = format_of(name)
+    assert kind is not None
+    rows = read_rows(content, kind, (*runtime.asked, *keys), spec.data.missing)
+    if not len(rows):
+        raise BadRows(column=runtime.asked[0].name, got="no row", wanted="rows")
+    record = Scored(
+        model=spec.name,
+        input=name,
+        digest=digest,
+        rows=len(rows),
+        version=runtime.version,
+        epoch=slot.epoch,
+        actor=actor,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    chunks = (
+        _chunk(rows.iloc[start : start + CHUNK_ROWS], start, runtime, keys, record)
+        for start in range(0, len(rows), CHUNK_ROWS)
+    )
+    destination.keep(record, chunks)
+    return record
+
+
+def _key_columns(spec: ModelSpec, runtime: Runtime) -> tuple[Column, ...]:
+    asked = {column.name for column in runtime.asked}
+    known = spec.data.columns
+    return tuple(
+        Column(name=name, type=known.get(name, "string"))
+        for name in spec.data.key
+        if name not in asked and name not in spec.data.treat
+    )
+
+
+def _chunk(
+    rows: pd.DataFrame, start: int, runtime: Runtime, keys: tuple[Column, ...], record: Scored
+) -> pa.Table:
+    import pyarrow as pa
+
+    found = runtime.predict(runtime.treated(rows), probabilities=True)
+    columns: dict[str, Any] = {
+        "id": pa.array([f"{record.digest[:12]}-{start + place}" for place in range(len(rows))]),
+        "row": pa.array(range(start, start + len(rows)), pa.int64()),
+    }
+    for key in keys:
+        columns[key.name] = pa.Array.from_pandas(rows[key.name])
+    columns |= _predicted(found, runtime)
+    columns["version"] = pa.array([record.version] * len(rows), pa.int64())
+    columns["epoch"] = pa.array([record.epoch] * len(rows), pa.int64())
+    return pa.table(columns)
+
+
+def _predicted(found: Predicted, runtime: Runtime) -> dict[str, Any]:
+    import pyarrow as pa
+
+    kind = pa.float64() if not runtime.classes else None
+    columns: dict[str, Any] = {"prediction": pa.array(found.values, kind)}
+    if found.probabilities is not None:
+        for place, label in enumerate(runtime.classes):
+            shares = [each[place] for each in found.probabilities]
+            columns[f"probability.{label}"] = pa.array(shares, pa.float64())
+    return columns

@@ -1,0 +1,130 @@
+"""How does the prediction server run as a process, and how does it stop without cutting anyone off?
+
+On SIGTERM it answers on for a moment, telling every client to use another connection, then refuses
+new connections, ends the requests in flight, and writes out the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterable, Sequence
+
+import uvicorn
+
+from tenure.serving.application import Application
+from tenure.serving.building import build_app
+from tenure.serving.connections import BoundedProtocol
+from tenure.serving.limits import Limits
+from tenure.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn's server, which says goodbye before it goes."""
+
+    def __init__(self, config: uvicorn.Config, app: Application) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer on for `drain_s` with `Connection: close`, then stop as uvicorn does."""
+        self._app.is_draining = True
+        self.server_state.is_draining = True  # type: ignore[attr-defined]
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None and not cycle.response_complete:
+                cycle.keep_alive = False
+        await asyncio.sleep(self._app.limits.drain_s)
+        for listener in sockets or []:
+            # What is still in the kernel's queue would be reset when the socket closes.
+            listener.listen(0)
+        await asyncio.sleep(0.05)
+        await super().shutdown(sockets)
+
+
+def serve(
+    workspace: Workspace,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    allow_hosts: Iterable[str] = (),
+    limits: Limits | None = None,
+) -> None:
+    """Serve a workspace until SIGTERM or SIGINT.
+
+    Args:
+        workspace: what is to be served.
+        host: the address to listen on.
+        port: 0 takes a free one; the status file in the spool names it.
+        allow_hosts: further names that requests may be for.
+        limits: what a request may cost.
+
+    Raises:
+        OSError: the address cannot be listened on.
+        UnsafeUnpickler: the installed joblib cannot be used safely.
+    """
+    limits = limits or Limits()
+    listener = _listen(host, port)
+    bound = listener.getsockname()[1]
+    app = build_app(workspace, host=host, port=bound, allow_hosts=allow_hosts, limits=limits)
+    _log.info("serving %s at http://%s:%s", workspace.root, host, bound)
+    protocol = type("Protocol", (BoundedProtocol,), {"limits": limits})
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=int(limits.idle_s),
+        timeout_graceful_shutdown=int(limits.stop_s),
+    )
+    DrainingServer(config, app).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(False)
+    return listener
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `python -m tenure.serving`; return the exit code."""
+    import argparse
+    import sys
+
+    from tenure.errors import TenureError
+    from tenure.workspace import open_workspace
+
+    parser = argparse.ArgumentParser(prog="python -m tenure.serving", description=__doc__)
+    parser.add_argument("--workspace", help="a folder that holds config/")
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (0)")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], help="a further name in the Host header"
+    )
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        workspace = open_workspace(given.workspace)
+        serve(workspace, given.host, given.port, allow_hosts=given.allow_host)
+    except TenureError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except OSError as error:
+        print(f"Cannot listen on {given.host}:{given.port}: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        return 4
+    return 0

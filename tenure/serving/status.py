@@ -1,0 +1,183 @@
+"""Which server process serves which version, as others may read it?
+
+Each process keeps one small file in the spool and replaces it whole; `deploy` waits on these until
+every living process serves the new epoch. A file of a process that is gone counts for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from tenure.workspace import Workspace
+
+BEAT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """One model as a process serves it."""
+
+    version: int
+    epoch: int
+    slot: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStatus:
+    """What one server process says of itself.
+
+    Attributes:
+        started: the process's start time (seconds since 1970), which tells a reused pid.
+        serving: by model.
+        obstacles: by model, `{"version", "epoch", "reason"}` of what could not be loaded.
+        reasons: in sentences, what is not as it should be.
+        dropped: log entries that were given up because the disk did not keep up.
+    """
+
+    pid: int
+    started: float
+    address: str
+    at: str
+    is_ready: bool
+    is_draining: bool
+    serving: dict[str, ServedModel] = field(default_factory=dict)
+    obstacles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """How far the living server processes have followed a slot.
+
+    Attributes:
+        processes: living server processes.
+        serving: those of them that serve the epoch, or a later one.
+        refused: what the others say stands in the way.
+    """
+
+    model: str
+    epoch: int
+    processes: int
+    serving: int
+    refused: tuple[str, ...]
+    waited_s: float
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every living process serves the epoch; also true if there is none."""
+        return self.serving == self.processes
+
+
+class StatusFile:
+    """This process's own file in the spool."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._folder = workspace.spool
+        self.pid = os.getpid()
+        self.started = psutil.Process().create_time()
+        self.file = self._folder / f"status-{self.pid}.json"
+
+    def write(self, status: ServerStatus) -> None:
+        """Replace the file; readers see the old or the new one, whole."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self.file.with_suffix(".fresh")
+        fresh.write_bytes(orjson.dumps(asdict(status)))
+        os.replace(fresh, self.file)
+
+    def remove(self) -> None:
+        """Take the file away when the process ends."""
+        self.file.unlink(missing_ok=True)
+
+
+def read_statuses(workspace: Workspace) -> list[ServerStatus]:
+    """Return what the living server processes say, by pid."""
+    found = (_read(file) for file in sorted(workspace.spool.glob("status-*.json")))
+    return [status for status in found if status is not None and _lives(status)]
+
+
+def remove_stale(workspace: Workspace) -> None:
+    """Take away the files of processes that are gone."""
+    for file in workspace.spool.glob("status-*.json"):
+        status = _read(file)
+        if status is None or not _lives(status):
+            file.unlink(missing_ok=True)
+
+
+def wait_until_serving(
+    model: str,
+    epoch: int,
+    workspace: Workspace,
+    timeout_s: float = 30.0,
+    *,
+    every_s: float = 0.05,
+    clock: Callable[[], float] = time.monotonic,
+) -> Acknowledgement:
+    """Wait until every living prediction server serves an epoch of a model, or a later one.
+
+    Ends early where no server lives (nothing is to be waited for) and where each process that does
+    not serve it has said why it cannot. Never raises: the slot has moved already, and the answer
+    says who followed.
+    """
+    began = clock()
+    while True:
+        found = _acknowledged(model, epoch, workspace, clock() - began)
+        stuck = found.serving + len(found.refused) >= found.processes
+        if found.is_complete or stuck or found.waited_s >= timeout_s:
+            return found
+        time.sleep(every_s)
+
+
+def _acknowledged(model: str, epoch: int, workspace: Workspace, waited_s: float) -> Acknowledgement:
+    statuses = [each for each in read_statuses(workspace) if not each.is_draining]
+    serving = 0
+    refused = []
+    for status in statuses:
+        served, obstacle = status.serving.get(model), status.obstacles.get(model)
+        if served is not None and served.epoch >= epoch:
+            serving += 1
+        elif obstacle is not None and obstacle["epoch"] >= epoch:
+            refused.append(f"Process {status.pid}: {obstacle['reason']}")
+    return Acknowledgement(
+        model=model,
+        epoch=epoch,
+        processes=len(statuses),
+        serving=serving,
+        refused=tuple(refused),
+        waited_s=waited_s,
+    )
+
+
+def now_text() -> str:
+    """Return the real time as statuses spell it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _read(file: Path) -> ServerStatus | None:
+    try:
+        said = orjson.loads(file.read_bytes())
+        said["serving"] = {name: ServedModel(**each) for name, each in said["serving"].items()}
+        return ServerStatus(**said)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _lives(status: ServerStatus) -> bool:
+    try:
+        process = psutil.Process(status.pid)
+        return (
+            abs(process.create_time() - status.started) < 1.0
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.Error:
+        return False
