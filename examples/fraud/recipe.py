@@ -18,7 +18,7 @@ def make_pipeline(learning_rate: float = 0.1, rounds: int = 80) -> Any:
         learning_rate=learning_rate,
         max_iter=rounds,
         max_leaf_nodes=15,
-        min_samples_leaf=30,
+        min_samples_leaf=12,
         l2_regularization=1.0,
         early_stopping=False,
         random_state=42,

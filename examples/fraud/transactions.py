@@ -6,10 +6,11 @@ Everything here is made by code, the same for the same seed; no real person or c
   amount, a home hour and a favourite way to pay.
 - Ten kinds of merchants. What people buy changes with the season (travel in summer, electronics and
   jewellery before Christmas), with the day of the week, and with the hour.
-- About two per cent is fraud, by three rings. *Testers* try stolen cards with small
-  online payments at night. *Spenders* buy what can be sold again, abroad, for many times the usual
-  amount. *Resellers* buy gift cards online in working hours, for amounts that look ordinary; they
-  begin on a day that the caller names, so that a model of the days before does not know them.
+- Fraud is the work of three rings, each about one in sixty transactions. *Spenders* buy what can
+  be sold again, abroad, for many times the usual amount. *Testers* try stolen cards with small
+  online payments at night. *Resellers* buy gift cards online in working hours, for amounts that
+  look ordinary. A ring may begin on a day that the caller names: a model of the days before does
+  not know it, and one that is trained afterwards does.
 - A bad day: a terminal provider sends cents as euros and leaves out some merchants.
 
 `python -m examples.fraud.transactions` writes two weeks into the workspace's source folder.
@@ -17,7 +18,7 @@ Everything here is made by code, the same for the same seed; no real person or c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ import numpy as np
 ZONE = ZoneInfo("Europe/Berlin")
 SOURCE = Path(__file__).parent / "data" / "fraud"
 ROWS_A_DAY = 1500
-FRAUD_SHARE = 0.025
+RING_SHARE = 0.016
+RINGS = ("spenders", "testers", "resellers")
 
 GROUPS = ("family", "professional", "retired", "student")
 GROUP_SHARES = (0.38, 0.3, 0.2, 0.12)
@@ -60,7 +62,7 @@ WEEKEND = {"restaurant": 1.5, "entertainment": 1.5, "fuel": 0.8}
 
 
 def days(
-    start: date, n: int, seed: int = 7, *, resellers_from: date | None = None
+    start: date, n: int, seed: int = 7, *, begins: Mapping[str, date] | None = None
 ) -> Iterator[tuple[date, Any]]:
     """Yield `n` days of transactions from `start`, each day with its frame.
 
@@ -70,15 +72,15 @@ def days(
         start: the first day.
         n: how many days.
         seed: of customers and days.
-        resellers_from: the day on which the third ring begins; never, if None.
+        begins: the first day of rings that were not there before; the others always were.
     """
     for offset in range(n):
         day = start + timedelta(days=offset)
-        begun = resellers_from is not None and day >= resellers_from
-        yield day, transactions(day, seed, resellers=begun)
+        late = [ring for ring, first in (begins or {}).items() if day < first]
+        yield day, transactions(day, seed, rings=[ring for ring in RINGS if ring not in late])
 
 
-def transactions(day: date, seed: int = 7, *, resellers: bool = False) -> Any:
+def transactions(day: date, seed: int = 7, *, rings: Sequence[str] = RINGS) -> Any:
     """Return one day's transactions as a frame, ordered by time.
 
     Columns: `transaction` (key), `at` (ISO, in Berlin's time), `customer`, `customer_group`,
@@ -92,14 +94,12 @@ def transactions(day: date, seed: int = 7, *, resellers: bool = False) -> Any:
     people = _customers(seed)
     count = int(rng.poisson(ROWS_A_DAY * (1.15 if day.weekday() >= 5 else 1.0)))
     rows = _honest(rng, people, count, day)
-    fraud = np.flatnonzero(rng.random(count) < FRAUD_SHARE)
-    ring = rng.choice(
-        3 if resellers else 2, size=len(fraud), p=(0.25, 0.25, 0.5) if resellers else (0.5, 0.5)
-    )
-    _testers(rng, rows, fraud[ring == 0])
-    _spenders(rng, rows, fraud[ring == 1])
-    _resellers(rng, rows, fraud[ring == 2])
-    rows["is_fraud"] = np.isin(np.arange(count), fraud).astype(int)
+    luck = rng.random(count) / RING_SHARE
+    rows["is_fraud"] = np.zeros(count, dtype=int)
+    for place, ring in enumerate(RINGS):
+        at = np.flatnonzero((luck >= place) & (luck < place + 1) & (ring in rings))
+        _AT_WORK[ring](rng, rows, at)
+        rows["is_fraud"][at] = 1
     minutes, seconds = rng.integers(0, 60, count), rng.integers(0, 60, count)
     order = np.lexsort((seconds, minutes, rows["hour"]))
     moments = [
@@ -199,6 +199,9 @@ def _resellers(rng: np.random.Generator, rows: dict[str, np.ndarray], at: np.nda
     rows["hour"][at] = rng.integers(9, 17, len(at))
     rows["is_online"][at] = True
     rows["is_foreign"][at] = False
+
+
+_AT_WORK = {"spenders": _spenders, "testers": _testers, "resellers": _resellers}
 
 
 def corrupted(frame: Any, seed: int = 7) -> Any:
