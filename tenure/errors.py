@@ -537,7 +537,7 @@ class EndpointRefuses(BadInput):
     says = "The endpoint refuses the request: {detail}"
 
 
-class EndpointBusy(RefusedByState):
+class EndpointBusy(Unreachable):
     """The prediction server has nothing that it could answer with."""
 
     says = "The endpoint cannot answer for '{model}': {detail}"

@@ -23,7 +23,7 @@ from tenure.cli.command import (
     help_of,
 )
 from tenure.cli.output import write_error
-from tenure.errors import BadInput, RunFailed, TenureError
+from tenure.errors import RunFailed, TenureError, UsageMistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,6 @@ Examples:
 Exit codes: 0 done, 1 a check found something, 2 bad input and nothing changed,
 3 refused as things stand, 4 something cannot be reached, 5 the run failed.
 """
-
-
-class UsageMistake(BadInput):
-    """The command line cannot be understood."""
-
-    says = "{problem}"
 
 
 class _Verbs(TyperGroup):

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from tenure.cli.output import Block, write_blocks, write_error, write_json
-from tenure.errors import RunFailed, TenureError
+from tenure.errors import Crashed, TenureError
 from tenure.workspace import Workspace, find_project, open_workspace
 
 
@@ -65,13 +65,6 @@ class Command:
     show: Callable[[Any], Iterable[Block]]
     examples: tuple[str, ...]
     exit_code: Callable[[Any], int] = lambda result: 0
-
-
-class Crashed(RunFailed):
-    """Something happened that Tenure did not foresee."""
-
-    says = "{type} in `tenure {verb}`; its traceback is in {file}."
-    remedy = "The ledger holds what was committed; `tenure verify` looks it over."
 
 
 def actor() -> str:

@@ -13,37 +13,11 @@ from tenure.cli.command import Command, ProjectFolder, WorkspaceFolder, actor
 from tenure.cli.looking import ledger_if_any
 from tenure.cli.output import Block, Line, Table, size
 from tenure.cli.prefect import read_up
-from tenure.errors import BadInput, RefusedByState
+from tenure.errors import BadHead, FileMissing, NothingRecorded, StillUp
 from tenure.workspace import open_workspace
 
 if TYPE_CHECKING:
     from tenure.registry import Finding
-
-
-class NothingRecorded(BadInput):
-    """The workspace was never used."""
-
-    says = "'{folder}' holds no ledger: nothing was recorded there yet."
-    remedy = "The first batch, or `tenure up`, makes it."
-
-
-class BadHead(BadInput):
-    """A head on the command line cannot be read."""
-
-    says = "--head is {got}; wanted {wanted}. Nothing was changed."
-
-
-class StillUp(RefusedByState):
-    """Something runs that could write while the ledger is replaced."""
-
-    says = "{parts} still run in this workspace. Nothing was changed."
-    remedy = "`tenure down` stops them."
-
-
-class FileMissing(BadInput):
-    """A file on the command line is not there."""
-
-    says = "There is no file {file}. Nothing was changed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tenure.errors import BadInput, BatchNotFound, ModelNotFound
+from tenure.errors import AmbiguousBatch, BadTime, BatchNotFound, ModelNotFound
 from tenure.spec.loader import model_names
 from tenure.spec.mistakes import nearest
 from tenure.workspace import Workspace
@@ -16,19 +16,6 @@ if TYPE_CHECKING:
 
 PAGE = 1_000
 SHORTEST_DIGEST = 4
-
-
-class BadTime(BadInput):
-    """A time on the command line cannot be read."""
-
-    says = "--{option} is {got}; wanted {wanted}. Nothing was changed."
-
-
-class AmbiguousBatch(BadInput):
-    """The beginning of a digest fits several batches."""
-
-    says = "Model '{model}' has {count} batches that begin with {batch}. Nothing was changed."
-    remedy = "Give more of the digest."
 
 
 def ledger_if_any(workspace: Workspace) -> Ledger | None:

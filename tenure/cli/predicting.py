@@ -15,36 +15,17 @@ from tenure.cli.command import Command, Model, ProjectFolder, WorkspaceFolder
 from tenure.cli.looking import must_know
 from tenure.cli.output import Block, Line, Table
 from tenure.cli.prefect import read_up
-from tenure.errors import BadInput, NoChampion, RefusedByState, Unreachable
+from tenure.errors import (
+    BadAsk,
+    EndpointBusy,
+    EndpointRefuses,
+    NoChampion,
+    NoEndpoint,
+)
 from tenure.records import Column
 from tenure.workspace import Workspace, open_workspace
 
 TIMEOUT_S = 30.0
-
-
-class BadRows(BadInput):
-    """What was given to predict for cannot be read."""
-
-    says = "{what}: got {got}; wanted {wanted}. Nothing was predicted."
-
-
-class EndpointRefuses(BadInput):
-    """The prediction server refuses the request."""
-
-    says = "The endpoint refuses the request: {detail}"
-
-
-class EndpointBusy(RefusedByState):
-    """The prediction server has nothing that it could answer with."""
-
-    says = "The endpoint cannot answer for '{model}': {detail}"
-
-
-class NoEndpoint(Unreachable):
-    """No prediction server can be reached."""
-
-    says = "No endpoint can be reached: {detail}."
-    remedy = "`tenure up` starts one; --offline asks the champion without one."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +98,7 @@ def predict_verb(
     opened = open_workspace(workspace, project)
     if bool(values) == bool(json_file):
         wanted = "either column=value … or --json-file"
-        raise BadRows(what="The row", got="both" if values else "nothing", wanted=wanted)
+        raise BadAsk(what="The row", got="both" if values else "nothing", wanted=wanted)
     ledger = must_know(model, opened)
     if json_file:
         rows = _rows_of(json_file)
@@ -174,7 +155,7 @@ def _from_endpoint(model: str, rows: list[dict[str, Any]], workspace: Workspace)
         raise NoEndpoint(detail=detail) from error
     except (TypeError, orjson.JSONEncodeError) as error:
         wanted = "numbers, texts, booleans and null"
-        raise BadRows(what="The rows", got="a value that is no JSON", wanted=wanted) from error
+        raise BadAsk(what="The rows", got="a value that is no JSON", wanted=wanted) from error
     if answer.status_code == 200:
         return orjson.loads(answer.content)
     raise _refusal(answer, model)
@@ -202,15 +183,15 @@ def _rows_of(name: str) -> list[dict[str, Any]]:
         rows = orjson.loads(data)
     except OSError as error:
         wanted = "a file that can be read"
-        raise BadRows(what=what, got=error.strerror or "no file", wanted=wanted) from error
+        raise BadAsk(what=what, got=error.strerror or "no file", wanted=wanted) from error
     except orjson.JSONDecodeError as error:
         place = f"no JSON at line {error.lineno}, column {error.colno}"
-        raise BadRows(what=what, got=place, wanted="a row or a list of rows") from error
+        raise BadAsk(what=what, got=place, wanted="a row or a list of rows") from error
     if isinstance(rows, dict):
         rows = rows.get("instances", [rows])
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         wanted = '{"column": value, …} or a list of such rows'
-        raise BadRows(what=what, got="something else", wanted=wanted)
+        raise BadAsk(what=what, got="something else", wanted=wanted)
     return rows
 
 
@@ -220,9 +201,9 @@ def _row_of(values: Sequence[str], columns: Sequence[Column]) -> dict[str, Any]:
     for value in values:
         name, sign, text = value.partition("=")
         if not sign:
-            raise BadRows(what="A value", got="no '='", wanted="column=value")
+            raise BadAsk(what="A value", got="no '='", wanted="column=value")
         if name in row:
-            raise BadRows(what=f"Column '{name}'", got="it twice", wanted="it once")
+            raise BadAsk(what=f"Column '{name}'", got="it twice", wanted="it once")
         row[name] = _typed(name, text, types.get(name, "string"))
     return row
 
@@ -242,7 +223,7 @@ def _typed(name: str, text: str, kind: str) -> Any:
             case _:
                 return text
     except (ValueError, KeyError) as error:
-        raise BadRows(what=f"Column '{name}'", got="a text that is none", wanted=kind) from error
+        raise BadAsk(what=f"Column '{name}'", got="a text that is none", wanted=kind) from error
 
 
 def _show(answer: Answer) -> Iterator[Block]:
