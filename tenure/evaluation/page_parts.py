@@ -1,0 +1,263 @@
+"""What does the page show of an evaluation?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tenure.evaluation import checks
+from tenure.evaluation.compare import Paired, intervals
+from tenure.evaluation.details import (
+    FORMAT,
+    BatchRow,
+    Details,
+    JudgedRows,
+    MetricRow,
+    RecipeRow,
+    SliceRow,
+)
+from tenure.evaluation.metrics import KNOWN, metrics_for, value_of
+from tenure.evaluation.outputs import Outputs
+from tenure.records import Candidate, GateCheck, Snapshot
+from tenure.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from tenure.workspace import Workspace
+
+SLICE_METRICS = {
+    "binary": ("average_precision", "roc_auc", "recall"),
+    "many": ("accuracy", "balanced_accuracy"),
+    "regression": ("mean_absolute_error", "r2"),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Answers:
+    """What the gate found, as the page needs it.
+
+    Attributes:
+        subject: what was judged.
+        place: of the chosen contender.
+        champion: its number, None where there is none.
+        baseline: what a model that does not look says.
+        slice_floors: outcomes by (column, value).
+    """
+
+    subject: checks.Subject
+    place: int
+    champion: int | None
+    baseline: Outputs
+    slice_floors: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+
+
+def details_of(
+    answers: Answers,
+    paired: Paired | None,
+    snapshots: Sequence[Snapshot],
+    workspace: Workspace,
+) -> tuple[Details, list[GateCheck]]:
+    """Return everything that the page draws, and the checks that came out of it."""
+    subject, judged = answers.subject, answers.subject.judged
+    candidate = subject.contender.candidate
+    details = empty_details(subject.spec, candidate, subject.primary.name)
+    details["judged"] = _judged_rows(answers)
+    details["metrics"] = _metric_rows(answers)
+    details["batches"] = _batch_rows(answers)
+    details["recipes"] = _recipe_rows(answers, paired)
+    details["slices"] = _slice_rows(answers)
+    details["notes"] = list(judged.notes)
+    return details, []
+
+
+def empty_details(spec: ModelSpec, candidate: Candidate, primary: str) -> Details:
+    """Return details without a section, for a candidate that could not be judged."""
+    classes = [str(each) for each in candidate.classes]
+    return Details(
+        format=FORMAT,
+        model=spec.name,
+        candidate=candidate.id,
+        task="regression" if candidate.task == "regression" else "classification",
+        target=candidate.target,
+        classes=classes,
+        positive=classes[1] if len(classes) == 2 else None,
+        primary=primary,
+        judged=JudgedRows(
+            method="progressive" if candidate.holdout is None else "holdout",
+            rows=0,
+            fitted_rows=candidate.training_set.rows,
+            positives=None,
+            class_rows=[],
+            champion=None,
+            compared_rows=0,
+            seen_by_champion=0,
+            clusters=0,
+            clustered_by="rows",
+            split="nothing",
+            start_at=None,
+            end_at=None,
+        ),
+        metrics=[],
+        batches=[],
+        recipes=[],
+        slices=[],
+        calibration=None,
+        curves=None,
+        confusion=None,
+        residuals=None,
+        importances=None,
+        leakage=None,
+        agreement=None,
+        notes=[],
+    )
+
+
+def _judged_rows(answers: Answers) -> JudgedRows:
+    subject, judged = answers.subject, answers.subject.judged
+    truth = judged.truth
+    counts = np.bincount(truth.codes[truth.codes >= 0], minlength=len(truth.classes))
+    has_champion = judged.champion is not None
+    compared = int(judged.unseen.sum()) if has_champion else 0
+    times = [each for each in judged.snapshots if each.start_at and each.end_at]
+    start = min((each.start_at for each in times if each.start_at), default=None)
+    end = max((each.end_at for each in times if each.end_at), default=None)
+    return JudgedRows(
+        method="progressive" if judged.method == "progressive" else "holdout",
+        rows=len(truth),
+        fitted_rows=subject.contender.candidate.training_set.rows,
+        positives=int(truth.positive.sum()) if truth.kind == "binary" else None,
+        class_rows=[
+            {"class": str(name), "rows": int(count)}
+            for name, count in zip(truth.classes, counts, strict=False)
+        ],
+        champion=answers.champion if has_champion else None,
+        compared_rows=compared,
+        seen_by_champion=len(truth) - compared if has_champion else 0,
+        clusters=len(truth) if judged.cluster is None else int(judged.cluster.max(initial=-1)) + 1,
+        clustered_by=judged.clustered_by,
+        split=judged.split,
+        start_at=start.isoformat() if start else None,
+        end_at=end.isoformat() if end else None,
+    )
+
+
+def _metric_rows(answers: Answers) -> list[MetricRow]:
+    subject, judged = answers.subject, answers.subject.judged
+    metrics = metrics_for(judged.truth.kind)
+    of_champion = checks.values_on(metrics, judged, judged.champion, judged.unseen)
+    everything = np.ones(len(judged.truth), dtype=bool)
+    of_baseline = checks.values_on(metrics, judged, answers.baseline, everything)
+    rows = []
+    for metric in metrics:
+        value, low, high = subject.values[metric.name]
+        floor = subject.spec.evaluation.gates.get(metric.name)
+        side = None if floor is None else "at_least" if floor.at_least is not None else "at_most"
+        limit = None if floor is None else floor.at_least
+        rows.append(
+            MetricRow(
+                name=metric.name,
+                primary=metric is subject.primary,
+                higher_is_better=metric.higher_is_better,
+                value=value,
+                low=low,
+                high=high,
+                rows=len(judged.truth),
+                champion=of_champion[metric.name],
+                baseline=of_baseline[metric.name],
+                floor=limit if floor is None or limit is not None else floor.at_most,
+                floor_side=side,
+            )
+        )
+    return rows
+
+
+def _batch_rows(answers: Answers) -> list[BatchRow]:
+    subject, judged = answers.subject, answers.subject.judged
+    if judged.method != "progressive":
+        return []
+    rows = []
+    for place, snapshot in enumerate(judged.snapshots):
+        inside = judged.batch == place
+        truth = judged.truth.take(inside)
+        seen = judged.champion is None or not judged.unseen[inside].any()
+        champion = None if seen or judged.champion is None else judged.champion.take(inside)
+        rows.append(
+            BatchRow(
+                seq=snapshot.seq,
+                snapshot=snapshot.digest,
+                rows=int(inside.sum()),
+                start_at=snapshot.start_at.isoformat() if snapshot.start_at else None,
+                end_at=snapshot.end_at.isoformat() if snapshot.end_at else None,
+                candidate=value_of(subject.primary, truth, subject.contender.outputs.take(inside)),
+                champion=None if champion is None else value_of(subject.primary, truth, champion),
+            )
+        )
+    return rows
+
+
+def _recipe_rows(answers: Answers, paired: Paired | None) -> list[RecipeRow]:
+    subject, judged = answers.subject, answers.subject.judged
+    rows = []
+    for place, each in enumerate(judged.contenders):
+        error = None
+        if paired is not None:
+            error = float(np.sqrt(max(paired.evidence.covariance[place, place], 0.0)))
+        difference = None if paired is None else float(paired.evidence.differences[place])
+        rows.append(
+            RecipeRow(
+                recipe=each.candidate.recipe,
+                span=each.candidate.training_set.span,
+                candidate=each.candidate.id,
+                rows=len(judged.truth),
+                batches=len(judged.snapshots) if judged.method == "progressive" else 0,
+                value=value_of(subject.primary, judged.truth, each.outputs),
+                difference=difference,
+                standard_error=error,
+                chosen=place == answers.place,
+            )
+        )
+    return rows
+
+
+def _slice_rows(answers: Answers) -> list[SliceRow]:
+    subject, judged = answers.subject, answers.subject.judged
+    spec = subject.spec.evaluation
+    floors = {floor.column: floor for floor in spec.slice_floors}
+    columns = dict.fromkeys([*spec.slices, *floors])
+    names = [*SLICE_METRICS[judged.truth.kind], subject.primary.name]
+    names += [floor.metric for floor in spec.slice_floors]
+    metrics = [KNOWN[name] for name in dict.fromkeys(names)]
+    found = []
+    for column in columns:
+        least = floors[column].min_rows if column in floors else SMALL_SLICE
+        for value, mask in checks.slice_rows(judged.frame, column):
+            truth = judged.truth.take(mask)
+            said = subject.contender.outputs.take(mask)
+            values = intervals(
+                metrics,
+                truth,
+                said,
+                cluster=None,
+                resamples=checks.SLICE_RESAMPLES,
+                seed=subject.seed,
+            )
+            found.append(
+                SliceRow(
+                    column=column,
+                    value=value,
+                    rows=int(mask.sum()),
+                    share=float(mask.mean()),
+                    unknown=int(mask.sum()) < least,
+                    metrics=[
+                        {"name": name, "value": ends[0], "low": ends[1], "high": ends[2]}
+                        for name, ends in values.items()
+                    ],
+                    floors=answers.slice_floors.get((column, value), []),
+                )
+            )
+    return found
+
+
+SMALL_SLICE = 30

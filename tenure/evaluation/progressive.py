@@ -1,0 +1,144 @@
+"""Judging recipes by their earlier fits, on batches that came after those fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tenure.evaluation.asking import ask_about_batch
+from tenure.evaluation.judged import Contender, Judged, clusters
+from tenure.evaluation.outputs import Outputs, join, truth_of
+from tenure.records import Candidate, Snapshot
+from tenure.registry.frames import read_frames
+from tenure.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from tenure.workspace import Workspace
+
+
+def covering(
+    recipe: str, kept: Sequence[Candidate], snapshots: Sequence[Snapshot]
+) -> list[Candidate | None]:
+    """Return, for each snapshot, the newest full fit of a recipe that precedes it, or None."""
+    fits = sorted(
+        (each for each in kept if each.recipe == recipe and each.holdout is None),
+        key=lambda each: each.last_snapshot_seq,
+    )
+    return [
+        next((each for each in reversed(fits) if each.last_snapshot_seq < snapshot.seq), None)
+        for snapshot in snapshots
+    ]
+
+
+def judge_progressive(
+    spec: ModelSpec,
+    candidates: Sequence[Candidate],
+    champion: Candidate | None,
+    snapshots: Sequence[Snapshot],
+    kept: Sequence[Candidate],
+    workspace: Workspace,
+) -> Judged | None:
+    """Collect the newest batches that the recipes' earlier fits met unseen; None if there are none.
+
+    Recipes that have met fewer batches than the others wait until they have caught up.
+
+    Args:
+        spec: of the model.
+        candidates: tonight's full fits, one a recipe.
+        champion: the candidate behind the champion, or None.
+        snapshots: all of the model's, by sequence.
+        kept: candidates on record whose bytes are kept.
+        workspace: where the rows are.
+    """
+    window = list(snapshots[-spec.evaluation.gate.batches :])
+    fits = {each.recipe: covering(each.recipe, kept, window) for each in candidates}
+    counts = {recipe: sum(fit is not None for fit in found) for recipe, found in fits.items()}
+    most = max(counts.values(), default=0)
+    if not most:
+        return None
+    window = window[-most:]
+    staying = [each for each in candidates if counts[each.recipe] == most]
+    notes = [
+        f"Span '{each.training_set.span}' has met {counts[each.recipe]} of {most} batches so far."
+        for each in candidates
+        if each not in staying
+    ]
+    used = tuple(window)
+    whole = read_frames(spec.name, [each.digest for each in used], workspace)
+    places = np.repeat(np.arange(most), [each.rows for each in used])
+    rows = np.flatnonzero(_counted(spec, whole, snapshots, used, workspace))
+    frame = whole.iloc[rows].reset_index(drop=True)
+    truth = truth_of(frame[spec.data.target], staying[0].classes)
+    batches = [whole.loc[places == place] for place in range(most)]
+
+    def said_by(fits: Sequence[Candidate]) -> Outputs:
+        return join(
+            [
+                ask_about_batch(fit, batch, snapshot.digest, truth.classes, workspace)
+                for fit, batch, snapshot in zip(fits, batches, used, strict=True)
+            ]
+        ).take(rows)
+
+    contenders = []
+    for each in staying:
+        asked = [fit for fit in fits[each.recipe][-most:] if fit is not None]
+        outputs = said_by(asked)
+        contenders.append(Contender(candidate=each, outputs=outputs, asked=tuple(asked)))
+    unseen, said = np.zeros(len(rows), dtype=bool), None
+    if champion is not None:
+        fresh = np.array([champion.last_snapshot_seq < each.seq for each in used])
+        unseen = fresh[places[rows]]
+        said = said_by([champion] * most)
+    cluster, words = clusters(spec.data, frame, places[rows], is_series=True)
+    return Judged(
+        method="progressive",
+        frame=frame,
+        truth=truth,
+        contenders=tuple(contenders),
+        champion=said,
+        unseen=unseen,
+        batch=places[rows],
+        snapshots=used,
+        cluster=cluster,
+        clustered_by=words,
+        split=f"the newest {most} batch(es), each met by the fits before it",
+        notes=notes,
+    )
+
+
+def _counted(
+    spec: ModelSpec,
+    frame: Any,
+    snapshots: Sequence[Snapshot],
+    used: tuple[Snapshot, ...],
+    workspace: Workspace,
+) -> np.ndarray:
+    """Return which rows are labelled, the newest of their key, and new by key to earlier fits."""
+    counted = frame[spec.data.target].notna().to_numpy()
+    if not spec.data.key:
+        return counted
+    keys = _hashes(frame, spec.data.key)
+    earlier = [each.digest for each in snapshots if each.seq < used[0].seq]
+    if earlier:
+        before = read_frames(spec.name, earlier, workspace, columns=spec.data.key)
+        counted &= ~np.isin(keys, _hashes(before, spec.data.key))
+    first = ~_repeated(keys)
+    return counted & first
+
+
+def _hashes(frame: Any, columns: list[str]) -> np.ndarray:
+    util: Any = import_module("pandas.util")
+
+    texts = {name: object for name in columns if str(frame[name].dtype) == "category"}
+    plain = frame[columns].astype(texts)
+    return np.asarray(util.hash_pandas_object(plain, index=False))
+
+
+def _repeated(keys: np.ndarray) -> np.ndarray:
+    """Return which keys came before: a correction within the judged batches was seen by a fit."""
+    import pandas as pd
+
+    return pd.Series(keys).duplicated().to_numpy()
