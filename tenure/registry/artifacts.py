@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
 
 from tenure.errors import ArtifactRefused, GlobalNotAllowed, TenureError
@@ -30,6 +31,9 @@ from tenure.registry.opening import open_ledger
 from tenure.registry.store import FolderShelf, Store, open_store
 from tenure.spec import load_spec, make_importable
 from tenure.workspace import Workspace
+
+
+_UNPICKLABLE = (PicklingError, TypeError, AttributeError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,7 @@ def dump_estimator(
     with _work_file(workspace) as file:
         try:
             joblib.dump(estimator, file)
-        except (TypeError, AttributeError, ValueError, RecursionError) as error:
+        except _UNPICKLABLE as error:
             detail = f"it cannot be pickled ({type(error).__name__}); no lambdas, no open handles"
             raise ArtifactRefused(what=what, detail=detail) from error
         size = file.stat().st_size

@@ -65,8 +65,9 @@ class FolderShelf:
 
     def prepare(self) -> None:
         """Make the folder; refuse one that anybody may write to."""
-        self._in_work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self.root, self._in_work):
+            folder.mkdir(mode=0o700, exist_ok=True)
             mode = stat.S_IMODE(folder.stat().st_mode)
             if mode & 0o022:
                 raise StoreExposed(where=str(folder), got=f"{mode:04o}", wanted="0700")
