@@ -84,16 +84,19 @@ def build_pipeline(spec: ModelSpec, workspace: Workspace) -> Any:
     factory = import_pipeline(spec, workspace)
     with _as_mistake(spec, "training.parameters", f"what {spec.training.pipeline} takes"):
         estimator = factory(**spec.training.parameters)
-    missing = [name for name in ("fit", "predict", "get_params") if not hasattr(estimator, name)]
-    if missing or isinstance(estimator, type):
-        raise _refused(
-            spec,
-            "training.pipeline",
-            got=f"{type(estimator).__module__}.{type(estimator).__qualname__}",
-            wanted="an unfitted scikit-learn estimator with fit, predict and get_params",
-            hint="return the estimator itself, not its class" if missing == [] else "",
-        )
+    got = _no_estimator(estimator)
+    if got:
+        wanted = "an unfitted scikit-learn estimator with fit, predict and get_params"
+        raise _refused(spec, "training.pipeline", got=got, wanted=wanted)
     return estimator
+
+
+def _no_estimator(value: Any) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__} instead of one of its objects"
+    if not all(hasattr(value, name) for name in ("fit", "predict", "get_params")):
+        return f"a {type(value).__name__}"
+    return f"a fitted {type(value).__name__}" if hasattr(value, "n_features_in_") else ""
 
 
 def _refuse_shadowed(spec: ModelSpec, module: ModuleType, workspace: Workspace) -> None:
