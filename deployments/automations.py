@@ -12,8 +12,8 @@ from uuid import UUID
 
 from prefect.automations import Automation
 from prefect.client.orchestration import get_client
-from prefect.events import EventTrigger
 from prefect.client.schemas.objects import StateType
+from prefect.events import EventTrigger
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import Posture
 

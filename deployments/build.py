@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -28,7 +29,8 @@ QUICK = ("deploy", "reconcile")
 LONG = ("ingest", "train", "score")
 VERBS = (*QUICK, *LONG)
 SCHEDULED = ("train", "ingest", "score")
-RECONCILE_EVERY_S = 60
+RECONCILE_EVERY = timedelta(seconds=60)
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 EVERY_MINUTE = "every-minute"
 
 # A hint only, against runs that piled up: what keeps two runs of a model apart is the ledger.
@@ -55,7 +57,7 @@ def schedules_of(verb: str, specs: Sequence[ModelSpec]) -> list[DeploymentSchedu
     if verb == "reconcile":
         return [
             DeploymentScheduleCreate(
-                schedule=IntervalSchedule(interval=RECONCILE_EVERY_S),  # pyright: ignore
+                schedule=IntervalSchedule(interval=RECONCILE_EVERY, anchor_date=EPOCH),  # pyright: ignore
                 slug=EVERY_MINUTE,
                 active=True,
             )

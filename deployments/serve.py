@@ -16,6 +16,7 @@ from prefect.runner import Runner
 
 from deployments import automations, backlog
 from deployments.build import LONG, QUICK, VERBS, build
+from deployments.server import await_server
 from deployments.sync import drop_schedules, existing_deployment
 from tenure.errors import BadInput, TenureError
 from tenure.spec import ModelSpec, read_all
@@ -52,6 +53,7 @@ def apply_all(runner: Runner, group: str, workspace: Workspace) -> None:
 
 def serve(group: str, workspace: Workspace) -> None:
     """Carry out the runs of a group's verbs until this process is told to stop."""
+    await_server()
     runner = Runner(name=f"tenure-{group}", limit=LIMITS[group], pause_on_shutdown=False)
     apply_all(runner, group, workspace)
     dropped = backlog.coalesce(GROUPS[group])

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 
+from deployments.server import await_server
 from tasks.events import tell
 from tenure import intake
 from tenure.errors import TenureError
@@ -31,6 +32,7 @@ def watch(workspace: Workspace, stop: threading.Event) -> None:
         except (TenureError, OSError) as error:
             log.error("'%s' could not be taken for '%s': %s", location, model, error)
 
+    await_server()
     log.warning("Watching the sources of %s", workspace.root)
     intake.watch(workspace, on_arrival, stop)
 

@@ -1,0 +1,1 @@
+"""One file a verb; each flow reads like the sentence that describes it."""

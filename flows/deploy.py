@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.choices import Model, Number, Reason
-from tasks import events, outcomes, pages, registry, runs
+from tasks import events, outcomes, pages, registry, runs, serving
 from tenure.workspace import open_workspace
 
 
@@ -27,6 +27,7 @@ def deploy(model: Model, version: Number, reason: Reason) -> State:
     """
     workspace, actor = open_workspace(), runs.actor()
     placed = registry.deploy(model, version, reason, workspace, actor)
+    serving.roll_out(placed, workspace)
     pages.draw_model(model, workspace)
     events.announce(workspace)
     return outcomes.deployed(placed)

@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.choices import Model
-from tasks import evaluation, events, outcomes, pages, registry, runs, training
+from tasks import evaluation, events, outcomes, pages, registry, runs, serving, training
 from tenure.workspace import open_workspace
 
 
@@ -28,14 +28,17 @@ def train(model: Model) -> State:
     with runs.alone("train", model, workspace) as lease:
         if lease is None:
             return outcomes.skipped(f"Another run trains '{model}'.")
+        if known := training.current_version(model, workspace):
+            return outcomes.skipped(f"Nothing is new since version {known.number}.")
         plan = training.plan(model, workspace)
-        fits = [training.fit(model, order, workspace, actor) for order in plan.fits]
+        fits = training.fit_all(plan, workspace, actor)
         if settled := registry.find_settled(fits, workspace):
-            return outcomes.skipped(f"Version {settled.number} was trained on the same.")
+            return outcomes.skipped(f"Version {settled.number} was judged already.")
         judged = evaluation.evaluate(model, fits, workspace)
         version = registry.register(judged, workspace, actor, lease)
         if judged.promotes:
-            registry.deploy_judged(version, judged, workspace, actor)
+            placed = registry.deploy_judged(version, judged, workspace, actor)
+            serving.roll_out(placed, workspace)
         training.forget(model, workspace, actor)
     pages.draw_version(version, workspace)
     events.announce(workspace)

@@ -15,12 +15,19 @@ from tenure.workspace import Workspace
 
 @task(name="receive", task_run_name="receive-{model}", timeout_seconds=3600, **RETRIED)
 def receive(model: str, path: str | None, workspace: Workspace, actor: str) -> list[Batch]:
-    """Return the batches that are to be judged: the one at `path`, or all that nobody has seen."""
-    spec = load_spec(model, workspace)
-    places = [path] if path else due.unseen(model, intake.locate(spec, workspace), workspace)
-    for place in places:
-        intake.receive(model, place, workspace, actor=actor)
+    """Put what arrived on record, and return the batches that are to be judged, oldest first."""
+    if path:
+        intake.receive(model, path, workspace, actor=actor)
+    else:
+        _receive_unseen(model, workspace, actor)
     return due.batches_to_judge(model, workspace)
+
+
+def _receive_unseen(model: str, workspace: Workspace, actor: str) -> None:
+    arrivals = intake.locate(load_spec(model, workspace), workspace)
+    for arrival in due.unseen(model, arrivals, workspace):
+        batch = intake.receive(model, arrival, workspace, actor=actor)
+        due.note_double(arrival, batch, workspace)
 
 
 @task(name="stage", task_run_name="stage-{batch.name}", timeout_seconds=3600, **RETRIED)

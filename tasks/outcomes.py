@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from tasks import runs, shown
 from tenure.records import Assignment, Batch, BatchState, Evaluation, Version
+
+if TYPE_CHECKING:
+    from tenure.serving import ScoreSummary
 
 SKIPPED = "Skipped"
 
@@ -54,14 +57,15 @@ def deployed(placed: Assignment) -> State:
     return Completed(message=text)
 
 
-def scored(model: str, summary: Any) -> State:
+def scored(model: str, summary: ScoreSummary) -> State:
     """End a batch scoring: files and rows."""
-    shown.summary(f"scored-{model}", summary, f"What was scored for **{model}**.")
-    if not summary.files:
+    failed = [f"{name}: {reason}" for name, reason in summary.failed]
+    if not summary.scored and not failed:
         return skipped(f"No file waits to be scored for '{model}'.")
-    runs.label(f"score-{model}-v{summary.version}", f"version:{summary.version}")
-    text = f"{summary.rows} rows of {summary.files} file(s) scored by version {summary.version}."
-    return Completed(message=text)
+    shown.scoring(summary)
+    runs.label(f"score-{model}", *(f"version:{number}" for number in summary.versions))
+    text = f"{summary.rows} rows of {len(summary.scored)} file(s) scored. " + " ".join(failed[:3])
+    return Failed(message=text) if failed and not summary.scored else Completed(message=text)
 
 
 def reconciled(started: Sequence[dict[str, Any]]) -> State:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prefect import task
 
+from tasks import shown
 from tasks.policy import RETRIED
 from tenure import predictions, serving
-from tenure.serving import ScoreSummary
+from tenure.records import Assignment
 from tenure.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tenure.serving import Acknowledgement, ScoreSummary
+
+ROLL_OUT_S = 60.0
 
 
 @task(name="score", task_run_name="score-{model}", timeout_seconds=12 * 3600, **RETRIED)
 def score(model: str, workspace: Workspace, actor: str) -> ScoreSummary:
     """Predict the files that wait for a model, each output once."""
-    return serving.score(model, workspace, actor=actor)
+    bar = shown.Progress(f"scoring-{model}", f"Files of {model} that are scored")
+    return serving.score(model, workspace, actor=actor, progress=bar.show)
+
+
+@task(name="roll out", task_run_name="roll-out-{placed.model}", timeout_seconds=300, **RETRIED)
+def roll_out(placed: Assignment, workspace: Workspace) -> Acknowledgement:
+    """Wait until the prediction server's processes serve what the slot says."""
+    followed = serving.wait_until_serving(placed.model, placed.epoch, workspace, ROLL_OUT_S)
+    shown.roll_out(followed)
+    return followed
 
 
 @task(name="carry predictions", timeout_seconds=1200, **RETRIED)

@@ -7,11 +7,10 @@ Nothing here holds a value out of a row.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from prefect.artifacts import (
@@ -34,6 +33,10 @@ from tenure.records import (
     Version,
 )
 from tenure.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tenure.serving import Acknowledgement, ScoreSummary
+    from tenure.training import TrainingPlan
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +76,7 @@ def validation(report: ValidationReport, batch: Batch) -> None:
     _show(create_table_artifact, key=f"validation-{batch.model}", table=found, description=words)
 
 
-def training_sets(plan: Any) -> None:
+def training_sets(plan: TrainingPlan) -> None:
     """Show which data the fits of a plan use."""
     table = [
         {
@@ -91,7 +94,9 @@ def training_sets(plan: Any) -> None:
         create_table_artifact,
         key=f"training-sets-{plan.model}",
         table=table,
-        description=f"What the fits of **{plan.model}** use; judged by *{plan.mode}*.",
+        description=" ".join(
+            [f"What the fits of **{plan.model}** use; judged by *{plan.mode}*.", *plan.notes]
+        ),
     )
 
 
@@ -100,17 +105,15 @@ def _day(at: Any) -> str:
 
 
 class Progress:
-    """A progress bar in the run's artifacts: how many of `total` steps are done."""
+    """A progress bar in the run's artifacts: how many of how many steps are done."""
 
-    def __init__(self, key: str, total: int, description: str) -> None:
-        self.total, self.done = max(total, 1), 0
+    def __init__(self, key: str, description: str) -> None:
         self.bar = _show(create_progress_artifact, progress=0, key=key, description=description)
 
-    def step(self) -> None:
-        """Say that one more step is done."""
-        self.done += 1
+    def show(self, done: int, total: int, _next: str = "") -> None:
+        """Say how far it has come."""
         if self.bar is not None:
-            share = min(100.0, 100 * self.done / self.total)
+            share = 100 * done / max(total, 1)
             _show(update_progress_artifact, artifact_id=self.bar, progress=share)
 
 
@@ -181,12 +184,21 @@ def table(key: str, rows: list[dict[str, Any]], description: str) -> None:
     _show(create_table_artifact, key=key, table=rows, description=description)
 
 
-def summary(key: str, record: Any, description: str) -> None:
-    """Show a record's fields, a row each."""
-    rows = [{"what": name.replace("_", " "), "": str(value)} for name, value in fields_of(record)]
-    table(key, rows, description)
+def scoring(summary: ScoreSummary) -> None:
+    """Show which files were scored, by which versions, and what could not be."""
+    rows = [{"file": name, "": SIGN[Outcome.PASS], "what": "scored"} for name in summary.scored]
+    rows += [
+        {"file": name, "": SIGN[Outcome.FAIL], "what": reason} for name, reason in summary.failed
+    ]
+    rows += [{"file": name, "": "…", "what": "still being written"} for name in summary.waiting]
+    versions = ", ".join(map(str, summary.versions)) or "none"
+    words = f"**{summary.model}**: {summary.rows} rows into {summary.destination} by version(s) "
+    table(f"scored-{summary.model}", rows, f"{words}{versions}; {summary.known} known before.")
 
 
-def fields_of(record: Any) -> list[tuple[str, Any]]:
-    """Return the names and values of a dataclass."""
-    return [(field.name, getattr(record, field.name)) for field in dataclasses.fields(record)]
+def roll_out(followed: Acknowledgement) -> None:
+    """Show how many of the prediction server's processes serve a slot's new epoch."""
+    rows = [{"processes": followed.processes, "serving": followed.serving, "": ""}]
+    rows += [{"processes": "", "serving": "", "": reason} for reason in followed.refused]
+    words = f"**{followed.model}** at epoch {followed.epoch}, after {followed.waited_s:.1f} s."
+    table(f"roll-out-{followed.model}", rows, words)

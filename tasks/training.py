@@ -7,7 +7,7 @@ from prefect import task
 from tasks import shown
 from tasks.policy import RETRIED
 from tenure import training
-from tenure.records import Candidate
+from tenure.records import Candidate, Version
 from tenure.training import FitOrder, TrainingPlan
 from tenure.workspace import Workspace
 
@@ -20,6 +20,12 @@ def plan(model: str, workspace: Workspace) -> TrainingPlan:
     made = training.plan(model, workspace)
     shown.training_sets(made)
     return made
+
+
+@task(name="look up", task_run_name="look-up-{model}", timeout_seconds=600, **RETRIED)
+def current_version(model: str, workspace: Workspace) -> Version | None:
+    """Return the newest version if a training now would only make it again."""
+    return training.current_version(model, workspace)
 
 
 @task(name="let go", task_run_name="let-go-{model}", timeout_seconds=600, **RETRIED)
@@ -37,3 +43,12 @@ def forget(model: str, workspace: Workspace, actor: str) -> None:
 def fit(model: str, order: FitOrder, workspace: Workspace, actor: str) -> Candidate:
     """Fit the spec's pipeline on a training set; what is fitted already is taken as it is."""
     return training.fit(model, order, workspace, actor=actor)
+
+
+def fit_all(plan: TrainingPlan, workspace: Workspace, actor: str) -> list[Candidate]:
+    """Fit what a plan orders, one after the other; the cores are the search's."""
+    bar, fits = shown.Progress(f"fits-{plan.model}", f"Fits of {plan.model}"), []
+    for order in plan.fits:
+        fits.append(fit(plan.model, order, workspace, actor))
+        bar.show(len(fits), len(plan.fits))
+    return fits

@@ -27,11 +27,6 @@ class Layout:
     addresses: dict[str, str]
     notes: tuple[str, ...]
 
-    def stages(self) -> list[list[Part]]:
-        """Return the parts in the order of their start: the server, then all others at once."""
-        first = [part for part in self.parts if part.name == SERVER]
-        return [first, [part for part in self.parts if part.name != SERVER]]
-
 
 def order_of_stopping(names: Iterable[str]) -> list[str]:
     """Return the names so that nothing loses what it still needs: the server comes last."""

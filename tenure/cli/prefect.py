@@ -97,7 +97,6 @@ def environment(workspace: Workspace, api: str | None = None) -> dict[str, str]:
     env |= {
         "TENURE_WORKSPACE": str(workspace.root),
         "PREFECT_HOME": str(workspace.state / "prefect"),
-        "PREFECT_LOGGING_ROOT_LEVEL": env.get("PREFECT_LOGGING_ROOT_LEVEL", "INFO"),
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
         "NO_COLOR": "1",

@@ -114,7 +114,7 @@ def ingest(
     """Take in what arrived for a model: validate it, then accept it or put it in quarantine."""
     place = open_workspace(workspace, project)
     load_spec(model, place)
-    if path is not None and "://" not in path:
+    if path is not None and Path(path).exists():
         path = str(Path(path).absolute())
     return _carry_out("ingest", {"model": model, "path": path}, place, follow=not no_follow)
 

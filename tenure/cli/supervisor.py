@@ -71,12 +71,12 @@ class Supervisor:
         for note in plan.notes:
             self.say(note)
         try:
-            for stage in plan.stages():
-                fresh = [part for part in stage if part.name not in found]
-                begun = {part.name: self._begin(part) for part in fresh}
-                for part in fresh:
-                    self._await(part, begun[part.name])
-                    self.say(f"{part.name} is ready")
+            # All at once: those that need the server wait for it themselves, imports done.
+            fresh = [part for part in plan.parts if part.name not in found]
+            begun = {part.name: self._begin(part) for part in fresh}
+            for part in fresh:
+                self._await(part, begun[part.name])
+                self.say(f"{part.name} is ready")
         except BaseException:
             self.end()
             raise

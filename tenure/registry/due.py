@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol, TypeVar
+
+import orjson
 
 from tenure.errors import CandidateNotFound
 from tenure.records import Batch, BatchState, Candidate, Evaluation, Snapshot, Version
@@ -19,7 +22,7 @@ ALL = 1_000_000
 
 
 class HasPlace(Protocol):
-    """Something that lies in a source."""
+    """Something that lies in a source, as it stood when it was looked at."""
 
     @property
     def location(self) -> str: ...  # noqa: D102
@@ -33,21 +36,54 @@ A = TypeVar("A", bound=HasPlace)
 
 
 def unseen(model: str, arrivals: Iterable[A], workspace: Workspace) -> list[A]:
-    """Return the arrivals whose bytes the ledger cannot have seen: new places, or changed since.
+    """Return the arrivals whose bytes nobody has looked at: new places, or changed since.
 
-    Looks at place, size and time only; whoever takes the file decides by the digest of its bytes.
+    Looks at place, size and time only; whoever takes a file decides by the digest of its bytes.
     """
     known: dict[str, list[Batch]] = {}
     for batch in open_ledger(workspace).batches(model, limit=ALL):
         known.setdefault(batch.location, []).append(batch)
+    doubles = _read_doubles(model, workspace)
     return [
         arrival
         for arrival in arrivals
-        if not any(
+        if doubles.get(arrival.location) != _looks(arrival)
+        and not any(
             batch.size == arrival.size and batch.arrived_at >= arrival.modified_at
             for batch in known.get(arrival.location, ())
         )
     ]
+
+
+def note_double(arrival: HasPlace, batch: Batch, workspace: Workspace) -> None:
+    """Remember a file whose bytes had arrived before, so that it is not read again and again.
+
+    What is remembered may be lost: then the file is read once more. One process a model may call
+    this at a time.
+    """
+    if batch.location == arrival.location and batch.arrived_at >= arrival.modified_at:
+        return
+    doubles = _read_doubles(batch.model, workspace) | {arrival.location: _looks(arrival)}
+    file = _doubles_file(batch.model, workspace)
+    file.parent.mkdir(exist_ok=True)
+    fresh = file.with_suffix(".fresh")
+    fresh.write_bytes(orjson.dumps(doubles))
+    fresh.replace(file)
+
+
+def _looks(arrival: HasPlace) -> list[object]:
+    return [arrival.size, arrival.modified_at.isoformat()]
+
+
+def _doubles_file(model: str, workspace: Workspace) -> Path:
+    return workspace.state / "doubles" / f"{model}.json"
+
+
+def _read_doubles(model: str, workspace: Workspace) -> dict[str, list[object]]:
+    try:
+        return orjson.loads(_doubles_file(model, workspace).read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return {}
 
 
 def batches_to_judge(model: str, workspace: Workspace, *, waiting_s: float = 0.0) -> list[Batch]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tenure.training.orders import FitOrder, TrainingPlan
 
 if TYPE_CHECKING:
-    from tenure.records import Candidate
+    from tenure.records import Candidate, Version
     from tenure.workspace import Workspace
 
-__all__ = ["FitOrder", "TrainingPlan", "fit", "forget", "plan"]
+__all__ = ["FitOrder", "TrainingPlan", "current_version", "fit", "forget", "plan"]
 
 
 def plan(model: str, workspace: Workspace) -> TrainingPlan:
@@ -46,6 +46,17 @@ def fit(model: str, order: FitOrder, workspace: Workspace, *, actor: str) -> Can
     from tenure.training.fitting import fit
 
     return fit(model, order, workspace, actor=actor)
+
+
+def current_version(model: str, workspace: Workspace) -> Version | None:
+    """Return the newest version if a training now would only make it again; reads no data.
+
+    Raises:
+        BadSpec, ModelNotFound: the spec or its pipeline cannot be used.
+    """
+    from tenure.training.current import current_version
+
+    return current_version(model, workspace)
 
 
 def forget(model: str, workspace: Workspace, *, actor: str) -> tuple[str, ...]:
