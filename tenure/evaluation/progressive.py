@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tenure.evaluation.asking import ask_about_batch
-from tenure.evaluation.judged import Contender, Judged, clusters
+from tenure.evaluation.judged import Contender, Judged, clusters, row_hashes
 from tenure.evaluation.outputs import Outputs, join, truth_of
 from tenure.records import Candidate, Snapshot
 from tenure.registry.frames import read_frames
@@ -120,21 +119,13 @@ def _counted(
     counted = frame[spec.data.target].notna().to_numpy()
     if not spec.data.key:
         return counted
-    keys = _hashes(frame, spec.data.key)
+    keys = row_hashes(frame[spec.data.key])
     earlier = [each.digest for each in snapshots if each.seq < used[0].seq]
     if earlier:
         before = read_frames(spec.name, earlier, workspace, columns=spec.data.key)
-        counted &= ~np.isin(keys, _hashes(before, spec.data.key))
+        counted = counted & ~np.isin(keys, row_hashes(before))
     first = ~_repeated(keys)
     return counted & first
-
-
-def _hashes(frame: Any, columns: list[str]) -> np.ndarray:
-    util: Any = import_module("pandas.util")
-
-    texts = {name: object for name in columns if str(frame[name].dtype) == "category"}
-    plain = frame[columns].astype(texts)
-    return np.asarray(util.hash_pandas_object(plain, index=False))
 
 
 def _repeated(keys: np.ndarray) -> np.ndarray:
