@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tenure.evaluation.asking import ask
-from tenure.evaluation.judged import FITTED, HELD, Contender, Judged, clusters, parts_on
+from tenure.evaluation.judged import FITTED, HELD, Contender, Judged, clusters, parts_on, row_hashes
 from tenure.evaluation.outputs import truth_of
 from tenure.records import Candidate, Snapshot
 from tenure.registry.frames import read_frames
@@ -51,6 +51,8 @@ def judge_holdout(
     whole = read_frames(spec.name, [each.digest for each in used], workspace)
     frame = whole.iloc[rows].reset_index(drop=True)
     first = staying[0]
+    fitted = parts_on(first, used, snapshots, workspace) == FITTED
+    hashes = row_hashes(whole)
     truth = truth_of(frame[spec.data.target], first.classes)
     chosen = [each for each in candidates if each in staying]
     contenders = tuple(
@@ -75,6 +77,7 @@ def judge_holdout(
         cluster=cluster,
         clustered_by=words,
         split=f"{how}, {spec.training.split.test_share:.0%} of the labelled rows",
+        repeated=int(np.isin(hashes[rows], hashes[fitted]).sum()),
         notes=notes,
     )
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from tenure.errors import MetricUnknown, NothingToJudge
 from tenure.evaluation import checks
+from tenure.evaluation.agreement import agreement, agreement_check
 from tenure.evaluation.baseline import baseline
 from tenure.evaluation.compare import Paired, compare, intervals
 from tenure.evaluation.details import Details
 from tenure.evaluation.gate import Decision, decide
 from tenure.evaluation.holdout import judge_holdout
 from tenure.evaluation.judged import Judged
+from tenure.evaluation.leakage import leakage_check
 from tenure.evaluation.metrics import KNOWN, PRIMARY, Metric, metrics_for, value_of
 from tenure.evaluation.page_parts import Answers, details_of, empty_details
 from tenure.evaluation.progressive import judge_progressive
@@ -91,8 +93,15 @@ def evaluate(model: str, candidates: Sequence[Candidate], workspace: Workspace) 
     ]
     by_slice, answers.slice_floors = checks.slice_floors(subject)
     found += by_slice
-    details, extra = details_of(answers, paired, snapshots, workspace)
-    found += extra
+    details = details_of(answers, paired, workspace)
+    if details["leakage"] is not None:
+        found.append(leakage_check(details["leakage"], model))
+    if judged.method == "progressive" and (
+        decision is None or decision.verdict is GateVerdict.WINS
+    ):
+        alike = agreement(judged, contender, primary, subject.seed, workspace)
+        details["agreement"] = alike
+        found.append(agreement_check(alike, primary, model))
     comparison = _comparison(spec, judged, reigning, primary, paired, decision)
     evaluation = _verdict(spec, subject, reigning, found, comparison, decision)
     return _keep(evaluation, details, workspace)

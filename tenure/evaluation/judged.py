@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class Judged:
         cluster: (n,) rows that count as one, or None if each counts.
         clustered_by: in words.
         split: in words: how the rows came to be these.
+        repeated: judged rows that repeat a fitted one in every column (holdout only).
         notes: sentences for the page.
     """
 
@@ -63,6 +65,7 @@ class Judged:
     cluster: np.ndarray | None
     clustered_by: str
     split: str
+    repeated: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -138,3 +141,10 @@ def clusters(
         found[rows] = begin + inside
         begin += blocks
     return found, f"blocks of {length} consecutive rows"
+
+
+def row_hashes(frame: Any) -> np.ndarray:
+    """Return a 64-bit hash of each row over all columns of a frame; texts count, not codes."""
+    util: Any = import_module("pandas.util")
+    texts = {name: object for name in frame.columns if str(frame[name].dtype) == "category"}
+    return np.asarray(util.hash_pandas_object(frame.astype(texts), index=False))

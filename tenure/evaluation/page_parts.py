@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tenure.evaluation import checks
+from tenure.evaluation.calibration import calibration
 from tenure.evaluation.compare import Paired, intervals
+from tenure.evaluation.curves import confusion, curves, residuals
 from tenure.evaluation.details import (
     FORMAT,
     BatchRow,
     Details,
+    Importances,
     JudgedRows,
     MetricRow,
     RecipeRow,
     SliceRow,
+    Who,
 )
+from tenure.evaluation.importances import ROWS, importances, sample
+from tenure.evaluation.leakage import look
 from tenure.evaluation.metrics import KNOWN, metrics_for, value_of
-from tenure.evaluation.outputs import Outputs
-from tenure.records import Candidate, GateCheck, Snapshot
+from tenure.evaluation.outputs import Outputs, Truth
+from tenure.records import Candidate
+from tenure.registry import load_candidate
+from tenure.registry.frames import cast
 from tenure.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -56,10 +63,9 @@ class Answers:
 def details_of(
     answers: Answers,
     paired: Paired | None,
-    snapshots: Sequence[Snapshot],
     workspace: Workspace,
-) -> tuple[Details, list[GateCheck]]:
-    """Return everything that the page draws, and the checks that came out of it."""
+) -> Details:
+    """Return everything that the page draws."""
     subject, judged = answers.subject, answers.subject.judged
     candidate = subject.contender.candidate
     details = empty_details(subject.spec, candidate, subject.primary.name)
@@ -68,8 +74,67 @@ def details_of(
     details["batches"] = _batch_rows(answers)
     details["recipes"] = _recipe_rows(answers, paired)
     details["slices"] = _slice_rows(answers)
-    details["notes"] = list(judged.notes)
-    return details, []
+    details["calibration"] = calibration(judged.truth, subject.contender.outputs)
+    details["curves"] = curves(judged.truth, _lines(answers))
+    details["confusion"] = confusion(judged.truth, subject.contender.outputs)
+    details["residuals"] = residuals(
+        judged.truth, subject.contender.outputs, judged.champion, judged.unseen
+    )
+    details["leakage"] = look(subject.spec, judged, candidate.features)
+    details["importances"] = _importances(answers, workspace)
+    details["notes"] = [*judged.notes, *_notes(answers, paired)]
+    return details
+
+
+def _lines(answers: Answers) -> list[tuple[Who, Truth, Outputs]]:
+    """Return whose curves are drawn, each on its rows."""
+    judged = answers.subject.judged
+    lines: list[tuple[Who, Truth, Outputs]] = [
+        ("candidate", judged.truth, answers.subject.contender.outputs)
+    ]
+    if judged.champion is not None and judged.unseen.any():
+        rows = judged.unseen
+        lines.append(("champion", judged.truth.take(rows), judged.champion.take(rows)))
+    return lines
+
+
+def _importances(answers: Answers, workspace: Workspace) -> Importances | None:
+    """Ask the newest fit that had not seen the newest judged rows."""
+    subject, judged = answers.subject, answers.subject.judged
+    rows = np.arange(len(judged.truth))
+    if judged.method == "progressive":
+        rows = np.flatnonzero(judged.batch == judged.batch.max())
+    rows = rows[sample(judged.truth.take(rows), subject.seed)]
+    asked = subject.contender.asked[-1]
+    return importances(
+        load_candidate(asked, workspace),
+        cast(judged.frame.iloc[rows], asked.features),
+        judged.truth.take(rows),
+        subject.primary,
+        rows_of=len(judged.truth),
+        seed=subject.seed,
+    )
+
+
+def _notes(answers: Answers, paired: Paired | None) -> list[str]:
+    judged = answers.subject.judged
+    notes = []
+    if paired is not None and len(judged.contenders) > 1:
+        notes.append(
+            f"The best of {len(judged.contenders)} spans was chosen on the rows that judge it; the "
+            "gate's threshold allows for that choice."
+        )
+    if judged.champion is not None and not judged.unseen.all():
+        notes.append(
+            f"Version {answers.champion} was trained on {int((~judged.unseen).sum()):,} of the "
+            f"{len(judged.truth):,} judged rows; the comparison leaves them out."
+        )
+    if len(judged.truth) > ROWS:
+        notes.append(
+            f"Importances were measured on {ROWS:,} of the judged rows; of two classes the rarer "
+            "may take up to a third of them."
+        )
+    return notes
 
 
 def empty_details(spec: ModelSpec, candidate: Candidate, primary: str) -> Details:
