@@ -133,6 +133,12 @@ class VersionNotFound(BadInput):
     http_status = 404
 
 
+class BadFile(BadInput):
+    """A file cannot be read as rows."""
+
+    says = "'{name}' cannot be read: {detail}"
+
+
 class ScoringRefused(BadInput):
     """A model's files cannot be scored as its spec says."""
 

@@ -47,6 +47,7 @@ def load_runtime(version: Version, workspace: Workspace, *, golden: bool = True)
         classes=loaded.manifest.classes,
         rules=rules,
         estimator=loaded.estimator,
+        workspace=workspace,
     )
     _warm(runtime, loaded.manifest, workspace)
     return runtime

@@ -17,6 +17,8 @@ import pandas as pd
 from tenure.records import Column
 from tenure.registry.frames import cast
 from tenure.serving.rules import ServingRules
+from tenure.spec.treatment import treat_frame
+from tenure.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Runtime:
     classes: tuple[Any, ...]
     rules: ServingRules
     estimator: Any
+    workspace: Workspace
 
     @property
     def has_probabilities(self) -> bool:
@@ -76,6 +79,9 @@ class Runtime:
         Raises:
             BadRows: a column cannot be what the version was trained on.
         """
+        data = self.rules.data
+        if data is not None and data.treat:
+            rows = treat_frame(rows, data, self.workspace)
         return cast(rows, self.features)
 
     def predict(self, frame: pd.DataFrame, *, probabilities: bool) -> Predicted:
@@ -83,11 +89,22 @@ class Runtime:
         from joblib import parallel_config
 
         with parallel_config(backend="sequential"):
-            values = np.asarray(self.estimator.predict(frame))
-            shares = None
-            if probabilities and self.has_probabilities:
-                shares = np.asarray(self.estimator.predict_proba(frame), dtype=float)
-        return _plain(values, shares)
+            if not (probabilities and self.has_probabilities):
+                return _plain(np.asarray(self.estimator.predict(frame)), None)
+            first, last = _halves(self.estimator)
+            ready = frame if first is None else first.transform(frame)
+            values = np.asarray(last.predict(ready))
+            return _plain(values, np.asarray(last.predict_proba(ready), dtype=float))
+
+
+def _halves(estimator: Any) -> tuple[Any, Any]:
+    # Labels and probabilities of a pipeline rest on the same transformed rows: made once, which is
+    # most of the work. Only for the very class whose `predict` is known to be just that.
+    from sklearn.pipeline import Pipeline
+
+    if type(estimator) is not Pipeline or len(estimator) < 2:
+        return None, estimator
+    return estimator[:-1], estimator[-1]
 
 
 def _series(values: Sequence[Any], kind: str) -> pd.Series:

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tenure.errors import BadRows, NoChampion, ScoringRefused, TenureError
+from tenure.errors import BadFile, BadRows, NoChampion, ScoringRefused, TenureError
 from tenure.records import Assignment, Column
 from tenure.registry import open_ledger
 from tenure.serving.loading import load_runtime
 from tenure.serving.outlets import Folder, Scored
-from tenure.serving.partitions import format_of, read_rows
+from tenure.serving.partitions import read_rows
 from tenure.serving.runtime import Predicted, Runtime
 from tenure.spec import load_spec
 from tenure.spec.model import ModelSpec, ScoringSpec
+from tenure.spec.treatment import treat_frame
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def score(
     source, destination = _places(spec, workspace)
     champion = _Champion(model, workspace)
     champion.now()
-    files = [name for name in source.names(_scoring(spec).pattern) if format_of(name)]
+    files = source.names(_scoring(spec).pattern)
     scored: list[Scored] = []
     failed: list[tuple[str, str]] = []
     waiting: list[str] = []
@@ -116,7 +117,7 @@ def score(
             continue
         try:
             scored.append(_score_one(name, content, digest, champion, destination, spec, actor))
-        except (BadRows, ValueError, TypeError, ArithmeticError) as error:
+        except (BadFile, BadRows, ValueError, TypeError, ArithmeticError) as error:
             failed.append((name, _reason(error)))
             _log.warning("'%s' of '%s' cannot be scored: %s", name, model, failed[-1][1])
     if progress is not None:
@@ -167,11 +168,8 @@ def _score_one(
 ) -> Scored:
     slot, runtime = champion.now()
     keys = _key_columns(spec, runtime)
-    kind = format_of(name)
-    assert kind is not None
-    rows = read_rows(content, kind, (*runtime.asked, *keys), spec.data.missing)
-    if not len(rows):
-        raise BadRows(column=runtime.asked[0].name, got="no row", wanted="rows")
+    rows = read_rows(name, content, (*runtime.asked, *keys), spec.data)
+    kept = treat_frame(rows.filter([key.name for key in keys]), spec.data, runtime.workspace)
     record = Scored(
         model=spec.name,
         input=name,
@@ -183,7 +181,7 @@ def _score_one(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     chunks = (
-        _chunk(rows.iloc[start : start + CHUNK_ROWS], start, runtime, keys, record)
+        _chunk(rows.iloc[start : start + CHUNK_ROWS], start, runtime, kept, record)
         for start in range(0, len(rows), CHUNK_ROWS)
     )
     destination.keep(record, chunks)
@@ -196,22 +194,22 @@ def _key_columns(spec: ModelSpec, runtime: Runtime) -> tuple[Column, ...]:
     return tuple(
         Column(name=name, type=known.get(name, "string"))
         for name in spec.data.key
-        if name not in asked and name not in spec.data.treat
+        if name not in asked
     )
 
 
 def _chunk(
-    rows: pd.DataFrame, start: int, runtime: Runtime, keys: tuple[Column, ...], record: Scored
+    rows: pd.DataFrame, start: int, runtime: Runtime, kept: pd.DataFrame, record: Scored
 ) -> pa.Table:
     import pyarrow as pa
 
     found = runtime.predict(runtime.treated(rows), probabilities=True)
     columns: dict[str, Any] = {
-        "id": pa.array([f"{record.digest[:12]}-{start + place}" for place in range(len(rows))]),
+        "prediction_id": pa.array([f"{record.digest[:12]}-{start + place}" for place in range(len(rows))]),
         "row": pa.array(range(start, start + len(rows)), pa.int64()),
     }
-    for key in keys:
-        columns[key.name] = pa.Array.from_pandas(rows[key.name])
+    for key in kept.columns:
+        columns[key] = pa.Array.from_pandas(kept[key].iloc[start : start + len(rows)])
     columns |= _predicted(found, runtime)
     columns["version"] = pa.array([record.version] * len(rows), pa.int64())
     columns["epoch"] = pa.array([record.epoch] * len(rows), pa.int64())

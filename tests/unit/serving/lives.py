@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
@@ -14,11 +19,22 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tenure.records import Assignment, Column
-from tenure.registry import deploy, dump_estimator, open_ledger, register
+from tenure.registry import (
+    close_ledger,
+    deploy,
+    dump_estimator,
+    open_ledger,
+    open_store,
+    register,
+)
 from tenure.registry.frames import cast
-from tenure.workspace import Workspace
+from tenure.serving.application import Application
+from tenure.spec import load_spec
+from tenure.spec.digests import frozen
+from tenure.workspace import Workspace, open_workspace
 from tests.unit.registry.lives import candidate_record, evaluation
 
+PROJECT = Path(__file__).parents[3]
 ACTOR = "person:ann"
 FEATURES = (
     Column(name="amount", type="float64"),
@@ -110,3 +126,64 @@ def champion(
     spec: str = "0" * 64,
 ) -> Assignment:
     return promote(workspace, register_version(workspace, model, seed, estimator, spec), model)
+
+
+SPEC = """\
+name: {model}
+owner: ann@bank.example
+data: {{source: data/{model}, target: y, key: [order]{data}}}
+training: {{pipeline: "examples.iris:make_pipeline"}}
+deployment: {{serving: {{log_leave_out: [country]}}}}
+scoring: {{source: score/in, destination: score/out}}
+"""
+
+
+def write_spec(workspace: Workspace, model: str, data: str = "") -> str:
+    """Write a model's YAML, keep what a version freezes of it, and return that digest."""
+    text = SPEC.format(model=model, data=data)
+    (workspace.models_folder / f"{model}.yaml").write_text(text)
+    return open_store(workspace).put_json(frozen(load_spec(model, workspace)))
+
+
+def furnish(workspace: Workspace) -> None:
+    """Two models: `fraud` (versions 1 and 2, 1 serves) and `price` (1 to 3, 1 serves)."""
+    spec = write_spec(workspace, "fraud")
+    for seed in range(2):
+        register_version(workspace, "fraud", seed, spec=spec)
+    spec = write_spec(workspace, "price")
+    for seed in range(3):
+        register_version(workspace, "price", seed, regressor(seed), spec=spec)
+    promote(workspace, 1, "fraud")
+    promote(workspace, 1, "price")
+
+
+@contextmanager
+def copied(template: Path, root: Path) -> Iterator[Workspace]:
+    """A copy of a furnished workspace, so that a test may change it."""
+    shutil.copytree(template, root)
+    workspace = open_workspace(root, project=PROJECT)
+    try:
+        yield workspace
+    finally:
+        close_ledger(workspace)
+
+
+def template(folder: Path) -> Path:
+    """A furnished workspace, made once a test session."""
+    if not folder.exists():
+        fresh = folder.with_name("in work")
+        for name in ("config/models", "config/expectations"):
+            (fresh / name).mkdir(parents=True)
+        workspace = open_workspace(fresh, project=PROJECT)
+        furnish(workspace)
+        close_ledger(workspace)
+        fresh.rename(folder)
+    return folder
+
+
+@asynccontextmanager
+async def client_of(app: Application) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that calls an application in this process, without sockets."""
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        yield client
