@@ -104,7 +104,7 @@ class _Verbs(TyperGroup):
         known = _table(self.name)
         if args and args[0] not in known and not args[0].startswith("-"):
             near = nearest(args[0], known)
-            ctx.fail(f"There is no verb '{args[0]}'" + (f"; {near}" if near else ".") + "")
+            ctx.fail(f"There is no verb '{args[0]}'" + (f"; {near}" if near else "."))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -151,6 +151,14 @@ def _build(name: str, group: str | None) -> Any:
     return typer.main.get_command(app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import tenure
+
+        typer.echo(f"tenure {tenure.__version__}")
+        raise typer.Exit
+
+
 def build_app() -> typer.Typer:
     """Return the whole command, verbs unimported."""
     app = typer.Typer(
@@ -163,13 +171,10 @@ def build_app() -> typer.Typer:
         workspace: WorkspaceFolder = None,
         project: ProjectFolder = None,
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-        version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+        version: bool = typer.Option(
+            False, "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
     ) -> None:
-        if version:
-            import tenure
-
-            typer.echo(f"tenure {tenure.__version__}")
-            raise typer.Exit
         ctx.obj = {"workspace": workspace, "project": project, "as_json": as_json}
 
     return app

@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from tenure.spec.cron import times_a_year
 from tenure.spec.mistakes import nearest
 from tenure.workspace import Workspace, open_workspace
 
+NIGHTS = 365
 EDITOR = (
     "Save this as a file and let the first line of a spec be "
     "'# yaml-language-server: $schema=PATH-OF-THAT-FILE': editors then complete and check."
@@ -109,7 +111,7 @@ def check_one(reading: Reading, workspace: Workspace) -> tuple[Checked, list[Mis
         found += _unkeepable(estimator, reading, spec) + _metric_mistakes(reading, spec, task)
     except (BadSpec, PipelineRefused) as error:
         found += _as_mistakes(error, reading)
-    trainings = times_a_year(spec.schedules.train) if spec.schedules.train else 365
+    trainings = times_a_year(spec.schedules.train) if spec.schedules.train else NIGHTS
     about = Checked(
         model=spec.name,
         is_right=all(one.warning for one in found),
@@ -225,12 +227,22 @@ def _shared_sources(readings: list[Reading]) -> list[Mistake]:
 
 
 def _promise(spec: ModelSpec, trainings: int) -> dict[str, float]:
+    gate = spec.evaluation.gate
+    if gate.mode == "dry_run":
+        return {"promised": 0.0, "simulated": 0.0}
+    if gate.mode == "disabled":
+        return {"promised": float(trainings), "simulated": float(trainings)}
+    promised, simulated = _nightly(gate.rule, gate.z, len(spec.training.spans))
+    share = trainings / NIGHTS
+    return {"promised": promised * share, "simulated": simulated * share}
+
+
+@cache
+def _nightly(rule: str, z: float, recipes: int) -> tuple[float, float]:
     from tenure.evaluation import promotions_a_year
 
-    gate = spec.evaluation.gate
-    return promotions_a_year(
-        gate.rule, gate.z, nights=trainings, recipes=max(1, len(spec.training.spans))
-    )
+    said = promotions_a_year(rule, z, nights=NIGHTS, recipes=recipes)
+    return said["promised"], said["simulated"]
 
 
 def _at(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tenure.spec import Reading, read_spec
+from tenure.spec import Mistake, Reading, read_spec
 from tenure.workspace import Workspace
 
 GOOD = """\
@@ -43,3 +43,12 @@ def write_recipe(workspace: Workspace, text: str = RECIPE, name: str = "recipes"
 
 def read(workspace: Workspace, text: str, name: str = "fraud") -> Reading:
     return read_spec(write_spec(workspace, text, name), workspace)
+
+
+def must_say(reading: Reading, key: str) -> Mistake:
+    """Return the one mistake about a key of a spec that is refused."""
+    assert reading.spec is None
+    found = [one for one in reading.mistakes if one.key == key]
+    assert len(found) == 1, [str(one) for one in reading.mistakes]
+    assert found[0].file == "config/models/fraud.yaml"
+    return found[0]
