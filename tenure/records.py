@@ -165,6 +165,8 @@ class Staged:
 
     `object` is None where the bytes could not be read, or hold personal data that nobody declared;
     `violations` then says why. `digest` is that of canonical content (schema and values).
+    `arrival` are the columns as they came, before treatment. `sealed` says that the batch's own
+    bytes may be kept only sealed.
     """
 
     model: str
@@ -177,6 +179,8 @@ class Staged:
     violations: tuple[Violation, ...]
     start_at: datetime | None = None
     end_at: datetime | None = None
+    arrival: tuple[Column, ...] = ()
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +188,8 @@ class ValidationReport:
     """What validation found in one batch. Identity: digest of its content.
 
     `failed_rows` is the digest of a store object that maps rule ids to positions of failing rows,
-    None if every failing rule concerns the whole batch.
+    None if every failing rule concerns the whole batch. `rejected_object` is that of a Parquet
+    object with the rows that were split off, treated, each with the rules that it failed.
     """
 
     model: str
@@ -197,6 +202,7 @@ class ValidationReport:
     suite: str
     checks: int
     failed_rows: str | None = None
+    rejected_object: str | None = None
     digest: str = ""
 
 
