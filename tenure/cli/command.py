@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from tenure.cli.output import Block, write_blocks, write_error, write_json
-from tenure.errors import Crashed, TenureError
+from tenure.errors import BadAuditEntry, Crashed, TenureError
 from tenure.workspace import Workspace, find_project, open_workspace
 
 
@@ -82,6 +82,17 @@ def actor() -> str:
         return f"person:{getpass.getuser()}"
     except (OSError, KeyError):
         return f"person:uid-{os.getuid()}"
+
+
+def must_say(reason: str) -> str:
+    """Return a reason that says something.
+
+    Raises:
+        BadAuditEntry: it is empty.
+    """
+    if not reason.strip():
+        raise BadAuditEntry(field="reason", got="empty", wanted="why it is done")
+    return reason
 
 
 def entry_of(command: Command, name: str) -> Callable[..., int]:

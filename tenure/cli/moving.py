@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from tenure.cli.command import Command, Model, ProjectFolder, Reason, WorkspaceFolder, actor
+from tenure.cli.command import (
+    Command,
+    Model,
+    ProjectFolder,
+    Reason,
+    WorkspaceFolder,
+    actor,
+    must_say,
+)
 from tenure.cli.looking import must_know
 from tenure.cli.output import Block, Line
 from tenure.errors import NoChampion, VersionNotFound
@@ -49,7 +57,7 @@ def deploy(
     if ledger is None:
         raise VersionNotFound(model=model, version=version, newest=0)
     before = ledger.slot(model)
-    now = registry.deploy(model, version, opened, actor=actor(), reason=reason)
+    now = registry.deploy(model, version, opened, actor=actor(), reason=must_say(reason))
     return _moved(before, now)
 
 
@@ -79,7 +87,7 @@ def rollback(
     before = ledger.slot(model) if ledger else None
     if before is None:
         raise NoChampion(model=model)
-    now = registry.rollback(model, opened, actor=actor(), reason=reason, to=to)
+    now = registry.rollback(model, opened, actor=actor(), reason=must_say(reason), to=to)
     return _moved(before, now)
 
 

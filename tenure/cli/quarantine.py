@@ -16,6 +16,7 @@ from tenure.cli.command import (
     Reason,
     WorkspaceFolder,
     actor,
+    must_say,
 )
 from tenure.cli.looking import PAGE, find_batch, ledger_if_any, must_know
 from tenure.cli.output import Block, Line, Table, size
@@ -99,7 +100,7 @@ def readmit(
     if ledger is None:
         raise BatchNotFound(model=model, batch=batch)
     found = find_batch(ledger, model, batch)
-    return intake.readmit(model, found.digest, opened, actor=actor(), reason=reason)
+    return intake.readmit(model, found.digest, opened, actor=actor(), reason=must_say(reason))
 
 
 def _report(batch: Batch, workspace: Workspace) -> ValidationReport | None:
