@@ -85,8 +85,7 @@ def transactions(day: date, seed: int = 7, *, rings: Sequence[str] = RINGS) -> A
 
     Columns: `transaction` (key), `at` (ISO, in Berlin's time), `customer`, `customer_group`,
     `merchant`, `amount` (euros), `times_usual` (amount over the customer's usual amount), `hour`
-    (0..23, local), `weekday` (0 Monday), `is_online`, `is_foreign`, `payments_last_hour`,
-    `is_fraud` (0 or 1).
+    (0..23, local), `is_online`, `is_foreign`, `payments_last_hour`, `is_fraud` (0 or 1).
     """
     import pandas as pd
 
@@ -110,7 +109,6 @@ def transactions(day: date, seed: int = 7, *, rings: Sequence[str] = RINGS) -> A
     frame = pd.DataFrame(rows)
     frame["amount"] = frame["amount"].round(2).clip(lower=0.5)
     frame["times_usual"] = (frame["amount"] / usual).round(3)
-    frame["weekday"] = day.weekday()
     frame["at"] = moments
     frame = frame.iloc[order].reset_index(drop=True)
     frame["transaction"] = [f"T{day:%y%m%d}{number:05d}" for number in range(count)]
@@ -126,7 +124,6 @@ COLUMNS = (
     "amount",
     "times_usual",
     "hour",
-    "weekday",
     "is_online",
     "is_foreign",
     "payments_last_hour",
@@ -211,6 +208,14 @@ def corrupted(frame: Any, seed: int = 7) -> Any:
     broken["amount"] = broken["amount"] * 100
     broken.loc[rng.random(len(frame)) < 0.08, "merchant"] = None
     return broken
+
+
+def with_gaps(frame: Any, count: int = 7, seed: int = 7) -> Any:
+    """Return a day in which some terminals did not say what kind of merchant they stand at."""
+    rng = np.random.default_rng([seed, 98])
+    some = frame.copy()
+    some.loc[rng.choice(len(frame), size=count, replace=False), "merchant"] = None
+    return some
 
 
 def write(day: date, frame: Any, folder: Path = SOURCE) -> Path:

@@ -8,7 +8,7 @@ texts are escaped. A role names a colour, as there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -35,14 +35,20 @@ def lines(
     y_label: str,
     note: str = "",
     x_bounds: tuple[float | None, float | None] = (None, None),
+    x_ticks: Sequence[tuple[float, str]] = (),
     y_bounds: tuple[float | None, float | None] = (None, None),
     diagonal: bool = False,
     level: float | None = None,
     wide: bool = False,
 ) -> Markup:
-    """Draw lines over a common axis; `diagonal` and `level` are what chance would look like."""
+    """Draw lines over a common axis.
+
+    `x_ticks` stand in place of round numbers; `diagonal` and `level` are what chance would look
+    like.
+    """
     frame = Frame(width=980 if wide else 480)
     x = linear((v for s in series for v in s.x), frame.left, frame.x_end, bounds=x_bounds)
+    x = replace(x, ticks=tuple(x_ticks)) if x_ticks else x
     seen = [v for s in series for v in (*s.y, *(e for pair in s.band for e in pair))]
     seen += [level] if level is not None else []
     y = linear(seen, frame.y_end, frame.top, bounds=y_bounds, pad=0.04)

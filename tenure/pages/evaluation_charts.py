@@ -6,7 +6,9 @@ they suffice for, none where a section is absent.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -112,24 +114,34 @@ def comparison(found: Comparison | None, details: dict[str, Any]) -> list[Markup
 def _by_batch(batches: Sequence[dict[str, Any]], measure: str, champion: int) -> Markup:
     series = []
     for who, name in (("champion", f"champion, version {champion}"), ("candidate", "this recipe")):
-        known = [b for b in batches if b[who] is not None]
+        known = [(place, b[who]) for place, b in enumerate(batches) if b[who] is not None]
         series.append(
             Line(
                 name=name,
-                x=[float(b["seq"]) for b in known],
-                y=[b[who] for b in known],
+                x=[float(place) for place, _ in known],
+                y=[value for _, value in known],
                 role=WHO[who],
                 dots=True,
             )
         )
+    every = math.ceil(len(batches) / 12)
     return lines(
         f"{measure[0].upper()}{measure[1:]} batch by batch",
         series,
-        x_label="batch, by its number in the ledger",
+        x_label="batch",
         y_label=measure,
+        x_bounds=(-0.3, len(batches) - 0.7),
+        x_ticks=[(float(n), _batch_name(b)) for n, b in enumerate(batches) if n % every == 0],
         note="Each batch is predicted by the fit before it, which had not seen it.",
         wide=True,
     )
+
+
+def _batch_name(batch: dict[str, Any]) -> str:
+    """Return the day that a batch ends with, or its number in the ledger."""
+    if not batch["end_at"]:
+        return f"no. {batch['seq']}"
+    return f"{datetime.fromisoformat(batch['end_at']):%-d %b %Y}"
 
 
 def slices(details: dict[str, Any]) -> list[Markup]:
@@ -237,8 +249,8 @@ def _calibration(found: dict[str, Any]) -> Markup:
         [(b["predicted"], b["observed"], b["rows"]) for b in found["bins"]],
         whiskers=[(b["observed_low"], b["observed_high"]) for b in found["bins"]],
         note=(
-            f"Probability of {found['of']}. On the dashed line it means what it says; "
-            f"expected calibration error {number(found['expected_calibration_error'])}, "
+            f"Probability of {found['of'].removeprefix('of ')}. On the dashed line it means what "
+            f"it says; expected calibration error {number(found['expected_calibration_error'])}, "
             f"Brier score {number(found['brier'])}."
         ),
     )

@@ -211,6 +211,12 @@ def _course(life: Life) -> Markup | None:
         ],
         x_label="version",
         y_label=name,
+        x_bounds=(known[0][0].number - 0.3, known[-1][0].number + 0.3),
+        x_ticks=[
+            (float(v.number), str(v.number))
+            for place, (v, _) in enumerate(known)
+            if place % (1 + len(known) // 20) == 0
+        ],
         note="Each on the rows that it was judged by, with its 95 % interval; "
         "versions are compared on the same rows on their own pages.",
         wide=True,

@@ -46,6 +46,7 @@ METRICS = {
     "roc_auc": "ROC AUC",
     "r2": "R²",
     "f1": "F1",
+    "f1_macro": "F1, mean over classes",
     "brier": "Brier score",
     "brier_score": "Brier score",
 }
@@ -69,6 +70,20 @@ def when(at: datetime | None) -> str:
     '3 May 2026, 14:03 UTC'
     """
     return "–" if at is None else at.astimezone(UTC).strftime("%-d %b %Y, %H:%M UTC")
+
+
+def day(at: datetime | None) -> str:
+    """Return the day of a time, in UTC."""
+    return "–" if at is None else at.astimezone(UTC).strftime("%-d %b %Y")
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital at its head and a full stop at its end.
+
+    >>> sentence("the newest 3 batches")
+    'The newest 3 batches.'
+    """
+    return f"{text[:1].upper()}{text[1:]}".removesuffix(".") + "." if text else ""
 
 
 def weight(size: float | None) -> str:
@@ -120,6 +135,8 @@ def environment() -> Environment:
         "tone": tone,
         "words": words,
         "when": when,
+        "day": day,
+        "sentence": sentence,
         "weight": weight,
         "count": count,
         "share": share,
