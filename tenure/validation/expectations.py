@@ -94,6 +94,8 @@ def mistakes_in(rule: Rule) -> list[Wrong]:
         _built(rule)
     except (OldValidationError, ValidationError) as error:
         wrong = [_wrong(one, rule) for one in error.errors()]
+        # A keyword that is misspelt is also one that is missing: only the first is told.
+        wrong = [one for one in wrong if one.key and one.key[0] in rule.kwargs] or wrong
     except (TypeError, ValueError) as error:
         wrong = [Wrong((), type(error).__name__, "keywords that the expectation takes")]
     if rule.reject != "batch" and not judges_rows(rule.type):

@@ -12,9 +12,14 @@ from tenure.errors import BatchNotFound, BytesNotKept, NotInSource, StillBeingWr
 from tenure.records import BatchState, Column, Outcome
 from tenure.registry import open_ledger
 from tenure.registry.frames import read_frames
-from tests.unit.intake.conftest import kinds
+from tests.unit.intake.walking import kinds
 
-ROWS = "id,amount,open,kind,y\n00123,1.5,true,NA,0\n00124,,false,b,1\n00125,2,true,b,0\n00126,-3,true,NA,1\n"
+ROWS = """id,amount,open,kind,y
+00123,1.5,true,NA,0
+00124,,false,b,1
+00125,2,true,b,0
+00126,-3,true,NA,1
+"""
 
 
 def test_a_good_file_becomes_a_snapshot_and_pins_its_columns(model):
