@@ -8,6 +8,7 @@ from tenure.intake.arrival import receive
 from tenure.intake.quarantine import Quarantined, find_batch, quarantined, show_quarantined
 from tenure.intake.sources import Arrival, locate
 from tenure.intake.staging import stage
+from tenure.intake.watching import watch
 
 __all__ = [
     "Arrival",
@@ -21,4 +22,5 @@ __all__ = [
     "rejected_positions",
     "show_quarantined",
     "stage",
+    "watch",
 ]
