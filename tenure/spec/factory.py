@@ -34,7 +34,7 @@ def make_importable(workspace: Workspace) -> None:
         del _added[path]
         with contextlib.suppress(ValueError):
             sys.path.remove(path)
-        for name in [name for name, module in sys.modules.items() if _lies_in(module, path)]:
+        for name in [name for name, module in list(sys.modules.items()) if _lies_in(module, path)]:
             del sys.modules[name]
     for path in roots:
         if path not in sys.path:
