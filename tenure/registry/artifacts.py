@@ -32,7 +32,6 @@ from tenure.registry.store import FolderShelf, Store, open_store
 from tenure.spec import load_spec, make_importable
 from tenure.workspace import Workspace
 
-
 _UNPICKLABLE = (PicklingError, TypeError, AttributeError, ValueError, RecursionError)
 
 

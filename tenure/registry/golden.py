@@ -56,13 +56,13 @@ class Question:
     roots: tuple[str, ...]
 
 
-def ask(question: Question, *, wall_s: float = WALL_S) -> dict[str, Any]:
+def ask(question: Question, *, wall_s: float = WALL_S, cpu_s: int = CPU_S) -> dict[str, Any]:
     """Return the predictions on the golden rows: `predict`, and `predict_proba` where it exists.
 
     Raises:
         ArtifactRefused: it is refused, crashes, takes too long or wants too much memory.
     """
-    request = {**asdict(question), "wall_s": wall_s}
+    request = {**asdict(question), "wall_s": wall_s, "cpu_s": cpu_s}
     answer = _server().ask(request)
     if "refused" in answer:
         raise ArtifactRefused(what=question.what, detail=answer["refused"])
@@ -185,29 +185,41 @@ def _read_until(pipe: BinaryIO, end_at: float) -> tuple[bytes, bool]:
 
 
 def _child(request: dict[str, Any], writer: int) -> None:
+    # Nothing may leave this function: the process is a copy of the server.
     try:
-        _confine(request["size"] + request["promised"])
-        answer: dict[str, Any] = _predict(request)
+        silence = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(silence, stream)
+        answer = orjson.dumps(_confined_answer(request))
+        view = memoryview(answer)
+        while view:
+            view = view[os.write(writer, view) :]
+    finally:
+        os._exit(0)
+
+
+def _confined_answer(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        _confine(request["size"] + request["promised"], request["cpu_s"])
+        return _predict(request)
     except TenureError as error:
-        answer = {"refused": str(error.facts.get("detail") or error)}
+        return {"refused": str(error.facts.get("detail") or error)}
     except MemoryError:
-        answer = {"refused": "it wants too much memory"}
+        return {"refused": "it wants too much memory"}
     except BaseException as error:  # noqa: BLE001 - whatever it raises is the answer
-        traceback.print_exc(limit=-3)
-        answer = {"refused": f"it raised {type(error).__name__} on its golden rows"}
-    data = memoryview(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
-    while data:
-        data = data[os.write(writer, data) :]
-    os._exit(0)
+        # The place, never the message, which may hold a row's values.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(last.filename)}:{last.lineno}"
+        return {"refused": f"it raised {type(error).__name__} on its golden rows, at {place}"}
 
 
-def _confine(artifact_bytes: int) -> None:
+def _confine(artifact_bytes: int, cpu_s: int) -> None:
     with open("/proc/self/statm", "rb") as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
     memory = mapped + MEMORY_BYTES + 6 * artifact_bytes
     for limit, value in (
         (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, CPU_S),
+        (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):

@@ -78,8 +78,9 @@ def close_ledger(workspace: Workspace) -> None:
         ledger.database.close()
 
 
-def check_format(workspace: Workspace, known: int = tables.FORMAT) -> None:
+def check_format(workspace: Workspace) -> None:
     """Refuse a folder that another Tenure wrote."""
+    known = tables.FORMAT
     found = int(format_file(workspace).read_text(encoding="ascii"))
     folder = str(workspace.state)
     if found > known:

@@ -8,11 +8,13 @@ from pathlib import Path
 from tenure.errors import WorkspaceTooNew
 from tenure.registry import tables
 from tenure.registry.archive import backup
+from tenure.registry.database import Database
+from tenure.registry.ledger import Ledger
 from tenure.registry.opening import (
+    anchor_file,
     close_ledger,
     format_file,
     ledger_file,
-    open_ledger,
     write_synced,
 )
 from tenure.workspace import Workspace
@@ -41,8 +43,8 @@ def upgrade(workspace: Workspace, *, actor: str = "system:upgrade") -> Path | No
     if not kept.exists():
         backup(workspace, kept)
     migrate(ledger_file(workspace))
-    write_synced(format_file(workspace), f"{tables.FORMAT}\n".encode())
-    open_ledger(workspace).note(
+    database = Database(ledger_file(workspace), anchor_file(workspace), workspace.clock)
+    Ledger(database).note(
         "ledger_upgraded",
         model=None,
         actor=actor,
@@ -50,6 +52,8 @@ def upgrade(workspace: Workspace, *, actor: str = "system:upgrade") -> Path | No
         evidence=str(kept.name),
         body={"from": found, "to": tables.FORMAT},
     )
+    database.close()
+    write_synced(format_file(workspace), f"{tables.FORMAT}\n".encode())
     return kept
 
 
