@@ -7,7 +7,6 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -32,7 +31,7 @@ class Checked:
     """What a check knows of one model.
 
     `promotions_a_year` says how often its gate promotes where nothing differs, at
-    `trainings_a_year`; it is empty where the spec could not be read.
+    `trainings_a_year`; it is None where the spec could not be read.
     """
 
     model: str
@@ -40,7 +39,7 @@ class Checked:
     task: str | None = None
     estimator: str | None = None
     trainings_a_year: int = 0
-    promotions_a_year: dict[str, float] | None = None
+    promotions_a_year: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +83,10 @@ def check(
         raise ModelNotFound(model=model, known=known)
     chosen = [reading for reading in readings if model in (None, reading.name)]
     checked, found = [], _shared_sources(readings)
-    with _quiet_imports():
-        for reading in chosen:
-            about, mistakes = check_one(reading, opened)
-            checked.append(about)
-            found += mistakes
+    for reading in chosen:
+        about, mistakes = check_one(reading, opened)
+        checked.append(about)
+        found += mistakes
     files = {reading.document.file for reading in chosen}
     return CheckResult(
         models=tuple(checked),
@@ -106,7 +104,8 @@ def check_one(reading: Reading, workspace: Workspace) -> tuple[Checked, list[Mis
     found += _missing_source(reading, spec, workspace) + _suite_mistakes(spec, workspace)
     task, estimator = None, None
     try:
-        estimator = build_pipeline(spec, workspace)
+        with _quiet_imports():
+            estimator = build_pipeline(spec, workspace)
         task = _task(estimator, spec)
         found += _unkeepable(estimator, reading, spec) + _metric_mistakes(reading, spec, task)
     except (BadSpec, PipelineRefused) as error:
@@ -226,23 +225,18 @@ def _shared_sources(readings: list[Reading]) -> list[Mistake]:
     ]
 
 
-def _promise(spec: ModelSpec, trainings: int) -> dict[str, float]:
+def _promise(spec: ModelSpec, trainings: int) -> float:
+    """Return how many promotions a year a gate makes where no candidate differs."""
+    from tenure.evaluation.gate import promised_chance
+
     gate = spec.evaluation.gate
-    if gate.mode == "dry_run":
-        return {"promised": 0.0, "simulated": 0.0}
-    if gate.mode == "disabled":
-        return {"promised": float(trainings), "simulated": float(trainings)}
-    promised, simulated = _nightly(gate.rule, gate.z, len(spec.training.spans))
-    share = trainings / NIGHTS
-    return {"promised": promised * share, "simulated": simulated * share}
-
-
-@cache
-def _nightly(rule: str, z: float, recipes: int) -> tuple[float, float]:
-    from tenure.evaluation import promotions_a_year
-
-    said = promotions_a_year(rule, z, nights=NIGHTS, recipes=recipes)
-    return said["promised"], said["simulated"]
+    match gate.mode:
+        case "dry_run":
+            return 0.0
+        case "disabled":
+            return float(trainings)
+        case _:
+            return trainings * promised_chance(gate.rule, gate.z)
 
 
 def _at(
@@ -300,16 +294,12 @@ def _show(result: CheckResult | dict[str, Any]) -> Iterator[Block]:
                     one.task,
                     one.estimator,
                     one.trainings_a_year,
-                    _said(one.promotions_a_year or {}),
+                    f"{one.promotions_a_year or 0.0:.1f}",
                 )
                 for one in right
             ],
         )
     yield Line(_sum_up(result), "red" if result.mistakes else "green")
-
-
-def _said(promise: dict[str, float]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in promise.items())
 
 
 def _sum_up(result: CheckResult) -> str:
