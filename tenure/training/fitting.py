@@ -16,7 +16,7 @@ from tenure.errors import FitFailed
 from tenure.records import Candidate, Column, Lineage, Snapshot, TrainingSet
 from tenure.registry import dump_estimator, load_candidate, open_ledger, open_store
 from tenure.registry.ledger import Ledger
-from tenure.spec import frozen_digest, load_spec
+from tenure.spec import frozen, load_spec
 from tenure.spec.model import ModelSpec, Task
 from tenure.training import warm
 from tenure.training.cost import Cost, measured
@@ -223,7 +223,7 @@ def _lineage(
         seed=spec.training.seed,
         libraries={**libraries(), **brought(inside)},
         python=python(),
-        spec=frozen_digest(spec),
+        spec=open_store(workspace).put_json(frozen(spec)),
         cpu_s=cost.cpu_s,
         wall_s=cost.wall_s,
         peak_memory_bytes=cost.peak_memory_bytes,
