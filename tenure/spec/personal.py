@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-EMAIL = r"[\w.%+'-]+@[\w-]+(?:\.[\w-]+)*\.\pL{2,}"
+EMAIL = r"[\pL\pN_.%+'-]+@[\pL\pN-]+(?:\.[\pL\pN-]+)*\.\pL{2,}"
 DIGITS = r"\d(?:[ ().\-/]{0,2}\d){6,}"
 IBAN = r"(?i)\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b"
 _IBAN = re.compile(IBAN)
