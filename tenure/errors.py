@@ -547,6 +547,7 @@ class EndpointBusy(Unreachable):
     """The prediction server has nothing that it could answer with."""
 
     says = "The endpoint cannot answer for '{model}': {detail}"
+    remedy = "Ask again in a moment; --offline asks the champion without the endpoint."
 
 
 class NoEndpoint(Unreachable):

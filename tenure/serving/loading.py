@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
 
 from tenure.errors import ArtifactRefused, LedgerMissing
 from tenure.records import Assignment, Column, Version
 from tenure.registry import load_version, open_ledger, open_store
+from tenure.registry.agreement import must_agree
 from tenure.registry.artifacts import check_golden, check_manifest, named
+from tenure.registry.frames import cast
 from tenure.registry.manifests import Manifest
 from tenure.registry.opening import format_file, ledger_file
 from tenure.serving.rules import ServingRules, rules_of
@@ -21,20 +26,21 @@ from tenure.serving.runtime import Runtime
 from tenure.workspace import Workspace
 
 
-def load_runtime(version: Version, workspace: Workspace, *, golden: bool = True) -> Runtime:
+def load_runtime(version: Version, workspace: Workspace, *, isolated: bool = True) -> Runtime:
     """Return a version that has passed every check, warm.
 
     Args:
         version: what is to be loaded.
         workspace: where it is.
-        golden: False where the golden rows were asked a moment ago.
+        isolated: whether the golden rows are asked in a limited subprocess first, as a process
+            wants that serves others meanwhile; they are asked here in any case.
 
     Raises:
         ArtifactRefused, ObjectMissing, ObjectDamaged: it is not fit to serve.
     """
     store = open_store(workspace)
     manifest = check_manifest(version, store, workspace)
-    if golden:
+    if isolated:
         check_golden(manifest, store, workspace, named(version))
     loaded = load_version(version.model, version.number, workspace)
     rules = rules_of(version, workspace)
@@ -68,17 +74,19 @@ def asked_columns(
 
 
 def _warm(runtime: Runtime, manifest: Manifest, workspace: Workspace) -> None:
-    import pandas as pd
-
-    from tenure.registry.frames import cast
-
     rows = pd.read_parquet(io.BytesIO(open_store(workspace).get_bytes(manifest.golden_rows)))
+    what = f"version {runtime.version} of '{runtime.model}'"
     try:
-        runtime.predict(cast(rows, runtime.features), probabilities=True)
+        found = runtime.predict(cast(rows, runtime.features), probabilities=True)
     except Exception as error:
         detail = f"it raised {type(error).__name__} on its golden rows"
-        what = f"version {runtime.version} of '{runtime.model}'"
         raise ArtifactRefused(what=what, detail=detail) from error
+    said: dict[str, Any] = {"predict": found.values}
+    if found.probabilities is not None:
+        said["predict_proba"] = found.probabilities
+    if not found.not_finite:
+        wanted = {method: manifest.golden[method] for method in said}
+        must_agree(said, wanted, tolerance=manifest.tolerance, what=what)
 
 
 def version_loader(workspace: Workspace) -> Callable[[Assignment], Runtime]:

@@ -42,7 +42,7 @@ def predict_offline(
     if slot is None or slot.version is None:
         raise NoChampion(model=model)
     number = slot.version if version is None else version
-    runtime = load_runtime(ledger.version(model, number), workspace)
+    runtime = load_runtime(ledger.version(model, number), workspace, isolated=False)
     reference = Reference(
         model=model,
         version=number,

@@ -75,7 +75,7 @@ class _Champion:
             raise NoChampion(model=self._model)
         if self._runtime is None or self._runtime.version != slot.version:
             version = ledger.version(self._model, slot.version)
-            self._runtime = load_runtime(version, self._workspace)
+            self._runtime = load_runtime(version, self._workspace, isolated=False)
         return slot, self._runtime
 
 
@@ -92,7 +92,7 @@ def score(
 
     Raises:
         ModelNotFound, BadSpec, NoChampion: there is nothing to score with.
-        ScoringRefused: the spec says not where, or source and destination are one.
+        ScoringRefused: the spec says not where, or there is no such folder.
         ArtifactRefused, ObjectMissing, ObjectDamaged: the champion is not fit to load.
     """
     spec = load_spec(model, workspace)
@@ -145,8 +145,6 @@ def _places(spec: ModelSpec, workspace: Workspace) -> tuple[Folder, Folder]:
     scoring = _scoring(spec)
     source = Folder(workspace.locate(scoring.source))
     destination = Folder(workspace.locate(scoring.destination))
-    if source.where == destination.where:
-        raise ScoringRefused(model=spec.name, detail="source and destination are one folder")
     if not source.exists():
         raise ScoringRefused(model=spec.name, detail=f"there is no folder {source.where}")
     return source, destination
@@ -205,7 +203,9 @@ def _chunk(
 
     found = runtime.predict(runtime.treated(rows), probabilities=True)
     columns: dict[str, Any] = {
-        "prediction_id": pa.array([f"{record.digest[:12]}-{start + place}" for place in range(len(rows))]),
+        "prediction_id": pa.array(
+            [f"{record.digest[:12]}-{start + place}" for place in range(len(rows))]
+        ),
         "row": pa.array(range(start, start + len(rows)), pa.int64()),
     }
     for key in kept.columns:

@@ -43,6 +43,8 @@ class DrainingServer(uvicorn.Server):
             listener.listen(0)
         await asyncio.sleep(0.05)
         await super().shutdown(sockets)
+        # uvicorn would raise the signal again; a server that was told to stop and did ends well.
+        self._captured_signals.clear()
 
 
 def serve(
@@ -66,15 +68,27 @@ def serve(
         OSError: the address cannot be listened on.
         UnsafeUnpickler: the installed joblib cannot be used safely.
     """
+    server, listener = make_server(workspace, host, port, allow_hosts=allow_hosts, limits=limits)
+    server.run(sockets=[listener])
+
+
+def make_server(
+    workspace: Workspace,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    allow_hosts: Iterable[str] = (),
+    limits: Limits | None = None,
+) -> tuple[DrainingServer, socket.socket]:
+    """Return a server and the socket that it is to be run with; arguments as in `serve`."""
     limits = limits or Limits()
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
     app = build_app(workspace, host=host, port=bound, allow_hosts=allow_hosts, limits=limits)
     _log.info("serving %s at http://%s:%s", workspace.root, host, bound)
-    protocol = type("Protocol", (BoundedProtocol,), {"limits": limits})
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http=protocol,
+        http=type("Protocol", (BoundedProtocol,), {"limits": limits}),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -85,7 +99,7 @@ def serve(
         timeout_keep_alive=int(limits.idle_s),
         timeout_graceful_shutdown=int(limits.stop_s),
     )
-    DrainingServer(config, app).run(sockets=[listener])
+    return DrainingServer(config, app), listener
 
 
 def _listen(host: str, port: int) -> socket.socket:

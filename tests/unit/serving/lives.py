@@ -64,7 +64,7 @@ def target(rows: pd.DataFrame) -> np.ndarray:
     return (rows["amount"] * rows["items"]).to_numpy()
 
 
-def _encoded() -> Any:
+def encoded() -> Any:
     return make_column_transformer(
         (StandardScaler(), ["amount", "items"]),
         (OneHotEncoder(handle_unknown="ignore"), ["country"]),
@@ -75,14 +75,14 @@ def _encoded() -> Any:
 def classifier(seed: int = 0, labels: tuple[Any, Any] = ("fine", "fraud")) -> Any:
     rows = frame()
     is_high = target(rows) > 200 + 10 * seed
-    return make_pipeline(_encoded(), LogisticRegression(C=1.0 + seed)).fit(
+    return make_pipeline(encoded(), LogisticRegression(C=1.0 + seed)).fit(
         rows, np.where(is_high, labels[1], labels[0])
     )
 
 
 def regressor(seed: int = 0) -> Any:
     rows = frame()
-    return make_pipeline(_encoded(), LinearRegression()).fit(rows, target(rows) + 1_000 * seed)
+    return make_pipeline(encoded(), LinearRegression()).fit(rows, target(rows) + 1_000 * seed)
 
 
 def golden_rows() -> bytes:
