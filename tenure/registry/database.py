@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select, text
 from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -34,6 +34,7 @@ from tenure.errors import (
 from tenure.registry import tables
 from tenure.registry.anchor import Anchor
 from tenure.registry.chain import GENESIS, Head, Line, next_line, stamp
+from tenure.registry.prepared import Prepared
 from tenure.workspace import Clock
 
 PATIENCE_S = 20.0
@@ -41,20 +42,28 @@ PATIENCE_S = 20.0
 
 _ACTOR = re.compile(r"(person|claimed|automation|schedule|system):\S(.*\S)?", re.DOTALL)
 _MODEL = re.compile(r"[a-z][a-z0-9-]{0,47}")
-_NEWEST = (
+_BEGIN, _COMMIT = Prepared(text("BEGIN IMMEDIATE")), Prepared(text("COMMIT"))
+_NEWEST = Prepared(
     select(tables.audit.c.seq, tables.audit.c.digest).order_by(tables.audit.c.seq.desc()).limit(1)
 )
-_ROW = select(tables.audit.c.digest).where(tables.audit.c.seq == bindparam("seq"))
-_APPEND = insert(tables.audit).values({name: bindparam(name) for name in Line._fields})
-_ANNOUNCE = insert(tables.outbox).values(seq=bindparam("seq"))
+_ROW = Prepared(select(tables.audit.c.digest).where(tables.audit.c.seq == bindparam("seq")))
+_APPEND = Prepared(insert(tables.audit).values({name: bindparam(name) for name in Line._fields}))
+_ANNOUNCE = Prepared(insert(tables.outbox).values(seq=bindparam("seq")))
 
 _abandoned: list[Any] = []  # a parent's connections: a forked child must not even close them
 
 
 def read_head(connection: Connection) -> Head:
     """Return the newest audit row's number and digest."""
-    row = connection.execute(_NEWEST).first()
-    return Head(row.seq, row.digest) if row else Head(0, GENESIS)
+    row = _NEWEST.run(driver_of(connection)).fetchone()
+    return Head(*row) if row else Head(0, GENESIS)
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's connection inside SQLAlchemy's, for prepared statements."""
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    return driver  # type: ignore[return-value]
 
 
 class Writing:
@@ -62,6 +71,7 @@ class Writing:
 
     def __init__(self, connection: Connection, head: Head, clock: Clock) -> None:
         self.connection = connection
+        self.driver = driver_of(connection)
         self.head = head
         self.recorded_at = stamp(datetime.now(UTC))
         self.as_of = stamp(clock.now())
@@ -99,9 +109,9 @@ class Writing:
             evidence=evidence,
             body=body,
         )
-        self.connection.execute(_APPEND, line._asdict())
+        _APPEND.run(self.driver, line._asdict())
         if announce:
-            self.connection.execute(_ANNOUNCE, {"seq": line.seq})
+            _ANNOUNCE.run(self.driver, {"seq": line.seq})
         self.head = Head(line.seq, line.digest)
         return line
 
@@ -114,8 +124,8 @@ def check_entry(model: str | None, actor: str, reason: str, evidence: str) -> No
             got=repr(actor),
             wanted="person:NAME | claimed:NAME | automation:RULE | schedule:NAME | system:PART",
         )
-    for field, text in (("reason", reason), ("evidence", evidence)):
-        if not text.strip():
+    for field, said in (("reason", reason), ("evidence", evidence)):
+        if not said.strip():
             raise BadAuditEntry(field=field, got="empty", wanted="a text")
     if model is not None and not _MODEL.fullmatch(model):
         raise BadAuditEntry(field="model", got=ascii(model[:60]), wanted="^[a-z][a-z0-9-]{0,47}$")
@@ -214,7 +224,7 @@ class Database:
         connection = self.connection()
         try:
             yield connection
-        except DatabaseError as error:
+        except (DatabaseError, sqlite3.Error) as error:
             raise self.translated(error) from None
 
     @contextmanager
@@ -242,10 +252,10 @@ class Database:
                 self._follow(connection, before)
             write = Writing(connection, before, self.clock)
             yield write
-            connection.exec_driver_sql("COMMIT")
+            _COMMIT.run(write.driver)
         except BaseException as error:
             self._take_back(connection)
-            if isinstance(error, (DatabaseError, OSError)) and not isinstance(error, TenureError):
+            if isinstance(error, (DatabaseError, sqlite3.Error, OSError)):
                 raise self.translated(error) from None
             raise
         if self.anchored and write.head != before:
@@ -256,8 +266,8 @@ class Database:
         known = self.anchor.read()
         if known == head:
             return
-        row = connection.execute(_ROW, {"seq": known.seq}).first()
-        if known.seq > head.seq or (known.seq > 0 and (row is None or row.digest != known.digest)):
+        row = _ROW.run(driver_of(connection), {"seq": known.seq}).fetchone()
+        if known.seq > head.seq or (known.seq > 0 and (row is None or row[0] != known.digest)):
             raise LedgerCut(where=str(self.file), ends_at=head.seq, anchored=known.seq)
         self.anchor.bring_up(head)
 
@@ -265,17 +275,17 @@ class Database:
         give_up_at = time.monotonic() + self.patience_s
         while True:
             try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                _BEGIN.run(driver_of(connection))
                 return
-            except DatabaseError as error:
+            except (DatabaseError, sqlite3.Error) as error:
                 translated = self.translated(error)
                 if not isinstance(translated, LedgerBusy) or time.monotonic() >= give_up_at:
                     raise translated from None
 
     def _take_back(self, connection: Connection) -> None:
-        driver = connection.connection.dbapi_connection
-        if driver is not None and driver.in_transaction:  # type: ignore[attr-defined]
-            connection.exec_driver_sql("ROLLBACK")
+        driver = driver_of(connection)
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
 
     def translated(self, error: Exception) -> TenureError:
         """Return what a driver's error means for the ledger."""

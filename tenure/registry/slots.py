@@ -17,21 +17,24 @@ from tenure.records import Assignment, Slot, Stage, canonical, digest_of, from_j
 from tenure.registry.chain import read_stamp, stamp
 from tenure.registry.database import Database, Writing, check_entry
 from tenure.registry.leases import Lease, check_lease
+from tenure.registry.prepared import Prepared
 from tenure.registry.tables import assignments, request_keys, slots, versions
 from tenure.registry.versions import newest_number
 
-_STATE = select(
-    select(versions.c.stage)
-    .where(versions.c.model == bindparam("model"), versions.c.number == bindparam("number"))
-    .scalar_subquery()
-    .label("stage"),
-    select(slots.c.epoch)
-    .where(slots.c.model == bindparam("model"), slots.c.slot == bindparam("slot"))
-    .scalar_subquery()
-    .label("epoch"),
+_STATE = Prepared(
+    select(
+        select(versions.c.stage)
+        .where(versions.c.model == bindparam("model"), versions.c.number == bindparam("number"))
+        .scalar_subquery()
+        .label("stage"),
+        select(slots.c.epoch)
+        .where(slots.c.model == bindparam("model"), slots.c.slot == bindparam("slot"))
+        .scalar_subquery()
+        .label("epoch"),
+    )
 )
-_FILL = insert(slots)
-_MOVE = (
+_FILL = Prepared(insert(slots))
+_MOVE = Prepared(
     update(slots)
     .where(
         slots.c.model == bindparam("of_model"),
@@ -40,12 +43,12 @@ _MOVE = (
     )
     .values(version=bindparam("version"), epoch=bindparam("epoch"))
 )
-_SERVED = (
+_SERVED = Prepared(
     update(versions)
     .where(versions.c.model == bindparam("of_model"), versions.c.number == bindparam("of_number"))
     .values(served_epoch=bindparam("served_epoch"))
 )
-_ASSIGNED = insert(assignments)
+_ASSIGNED = Prepared(insert(assignments))
 _NOW = (
     select(assignments)
     .join(
@@ -113,7 +116,7 @@ class SlotBook:
                 if earlier is not None:
                     return earlier
             refusal = _lost(write.connection, lease) or _refusal(
-                write.connection, model, number, slot, expected_epoch
+                write, model, number, slot, expected_epoch
             )
             said: dict[str, Any] = {
                 "model": model,
@@ -166,16 +169,16 @@ def _lost(connection: Connection, lease: Lease | None) -> TenureError | None:
 
 
 def _refusal(
-    connection: Connection, model: str, number: int, slot: Slot, expected_epoch: int
+    write: Writing, model: str, number: int, slot: Slot, expected_epoch: int
 ) -> TenureError | None:
     asked = {"model": model, "number": number, "slot": slot.value}
-    state = connection.execute(_STATE, asked).one()
-    now = state.epoch or 0
-    if state.stage is None:
-        newest = newest_number(connection, model) or "none"
+    stage, epoch = _STATE.run(write.driver, asked).fetchone()
+    now = epoch or 0
+    if stage is None:
+        newest = newest_number(write.connection, model) or "none"
         return VersionNotFound(model=model, version=number, newest=newest)
-    if state.stage != Stage.VALIDATED.value:
-        return NotFitToServe(model=model, version=number, stage=state.stage)
+    if stage != Stage.VALIDATED.value:
+        return NotFitToServe(model=model, version=number, stage=stage)
     if now != expected_epoch:
         return StaleEpoch(model=model, slot=slot.value, now=now, decided_at=expected_epoch)
     return None
@@ -188,17 +191,15 @@ def _move(
     epoch = expected + 1
     place = {"model": model, "slot": slot, "version": number, "epoch": epoch}
     if expected == 0:
-        write.connection.execute(_FILL, place)
+        _FILL.run(write.driver, place)
     else:
         changed = {"version": number, "epoch": epoch, "expected_epoch": expected}
-        moved = write.connection.execute(_MOVE, {"of_model": model, "of_slot": slot, **changed})
+        moved = _MOVE.run(write.driver, {"of_model": model, "of_slot": slot, **changed})
         assert moved.rowcount == 1
     row = {**place, "since": write.as_of, "seq": write.next_seq, "actor": actor, "reason": reason}
-    write.connection.execute(_ASSIGNED, row)
+    _ASSIGNED.run(write.driver, row)
     if slot == Slot.CHAMPION.value:
-        write.connection.execute(
-            _SERVED, {"of_model": model, "of_number": number, "served_epoch": epoch}
-        )
+        _SERVED.run(write.driver, {"of_model": model, "of_number": number, "served_epoch": epoch})
     write.append(
         "slot_moved",
         model=model,

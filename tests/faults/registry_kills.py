@@ -24,6 +24,7 @@ from sqlalchemy import Engine, event
 from tenure.records import Stage, digest_of
 from tenure.registry import close_ledger, open_ledger, open_store
 from tenure.registry.manifests import make_manifest, put_manifest
+from tenure.registry.prepared import Prepared
 from tenure.workspace import Workspace, open_workspace
 from tests.conftest import PROJECT
 from tests.unit.registry import lives
@@ -72,6 +73,14 @@ def instrument(at_point: Callable[[str], None]) -> None:
             return _real(*args, **kwargs)
 
         setattr(os, name, call)
+
+    run = Prepared.run
+
+    def prepared(statement: Prepared, *args):
+        at_point(statement.sql.split("\n")[0])
+        return run(statement, *args)
+
+    Prepared.run = prepared
 
     @event.listens_for(Engine, "before_cursor_execute")
     def _statement(connection, cursor, statement, parameters, context, many) -> None:
