@@ -6,7 +6,6 @@ A verb's module is imported when the verb is called, so `tenure --help` needs no
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from tenure.cli.command import (
     entry_of,
     help_of,
 )
-from tenure.cli.output import write_error
+from tenure.cli.output import reader_left, write_error
 from tenure.errors import RunFailed, TenureError, UsageMistake
 
 
@@ -202,9 +201,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        # The reader has gone; what Python still holds must go nowhere, or it complains at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return reader_left()
     except Exception as error:  # noqa: BLE001
         write_error(RunFailed(detail=f"{type(error).__name__} in the command line itself"), as_json)
         return 5

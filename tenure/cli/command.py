@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tenure.cli.output import Block, write_blocks, write_error, write_json
+from tenure.cli.output import Block, reader_left, write_blocks, write_error, write_json
 from tenure.errors import BadAuditEntry, Crashed, TenureError
 from tenure.workspace import Workspace, find_project, open_workspace
 
@@ -115,8 +115,10 @@ def entry_of(command: Command, name: str) -> Callable[..., int]:
         except TenureError as error:
             write_error(error, as_json)
             return error.exit_code
-        except (KeyboardInterrupt, BrokenPipeError):
+        except KeyboardInterrupt:
             raise
+        except BrokenPipeError:
+            return reader_left()
         except Exception as error:  # noqa: BLE001
             crashed = _crashed(error, name, given)
             write_error(crashed, as_json)

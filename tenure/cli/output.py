@@ -7,6 +7,7 @@ are aligned and never cut; `--json` gets one JSON value. Control characters neve
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -101,6 +102,13 @@ def write_error(error: TenureError, as_json: bool) -> None:
         write_json(error.as_dict(), sys.stderr)
     else:
         write_blocks([Line(str(error), "red")], sys.stderr)
+
+
+def reader_left() -> int:
+    """Return the exit code for a pipe that nobody reads any more, and keep quiet from then on."""
+    # What Python still holds must go nowhere, or it complains when the process ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _as_json(value: Any) -> Any:
