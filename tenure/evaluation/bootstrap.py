@@ -145,6 +145,18 @@ def resample(
 
 def exact_areas(score: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
     """Return AUC and average precision of the rows as they are (NaN where undefined)."""
-    ranking = rank(score, positive)
-    auc, precision = areas(ranking, np.ones((len(score), 1), dtype=np.float64))[0]
-    return float(auc), float(precision)
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    if not positives:
+        return float("nan"), float("nan")
+    order = np.argsort(-score, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    found = np.cumsum(positive[order])[ends].astype(np.float64)
+    gained = np.diff(found, prepend=0.0)
+    precision = float(gained @ (found / (ends + 1)) / positives)
+    if not negatives:
+        return float("nan"), precision
+    passed = ends + 1 - found
+    tied = np.diff(passed, prepend=0.0)
+    auc = float(gained @ (negatives - passed + tied / 2) / (positives * negatives))
+    return auc, precision

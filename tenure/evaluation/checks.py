@@ -127,7 +127,7 @@ def beats_baseline(subject: Subject, plain: Outputs) -> GateCheck:
         [subject.contender.outputs],
         plain,
         cluster=judged.cluster,
-        resamples=gate.resamples,
+        resamples=min(gate.resamples, BASELINE_RESAMPLES),
         seed=subject.seed,
     )
     name = f"Baseline of '{subject.spec.name}'"
@@ -173,6 +173,7 @@ def slice_rows(frame: Any, column: str) -> list[tuple[str, np.ndarray]]:
 MOST_VALUES = 20
 MOST_SLICES = 50
 SLICE_RESAMPLES = 200
+BASELINE_RESAMPLES = 300
 
 
 def slice_floors(subject: Subject) -> tuple[list[GateCheck], dict[tuple[str, str], list[Any]]]:

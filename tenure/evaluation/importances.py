@@ -12,10 +12,12 @@ import numpy as np
 
 from tenure.evaluation.details import Importance, Importances
 from tenure.evaluation.metrics import Metric, value_of
-from tenure.evaluation.outputs import Truth, predict
+from tenure.evaluation.outputs import Outputs, Truth, predict
 
 REPEATS = 5
-ROWS = 2_000
+ROWS = 1_000
+CALL_ROWS = 100_000
+"""Rows of one call to the model: fewer calls cost less, more rows more memory."""
 
 
 def sample(truth: Truth, seed: int) -> np.ndarray:
@@ -52,38 +54,65 @@ def importances(
         rows_of: how many rows there were before sampling.
         seed: of the shuffles.
     """
-    import pandas as pd
-
     whole = value_of(metric, truth, predict(estimator, frame, truth.classes))
     if whole is None:
         return None
-    n = len(truth)
+    names = [str(name) for name in frame.columns]
     draw = np.random.default_rng(seed)
-    stacked = pd.concat([frame] * REPEATS, ignore_index=True)
-    found = []
-    for name in frame.columns:
-        kept = stacked[name]
-        shuffled = np.concatenate([draw.permutation(n) + n * turn for turn in range(REPEATS)])
-        stacked[name] = kept.iloc[shuffled].reset_index(drop=True)
-        said = predict(estimator, stacked, truth.classes)
-        stacked[name] = kept
-        values = [
-            value_of(metric, truth, said.take(np.arange(n * turn, n * (turn + 1))))
-            for turn in range(REPEATS)
-        ]
-        lost = np.array([metric.sign * (whole - value) for value in values if value is not None])
-        if len(lost) == 0:
-            return None
-        found.append((str(name), float(lost.mean()), float(lost.std(ddof=min(1, len(lost) - 1)))))
-    total = sum(max(mean, 0.0) for _, mean, _ in found) or 1.0
-    found.sort(key=lambda each: -each[1])
+    width = max(1, CALL_ROWS // (len(truth) * REPEATS))
+    found: list[tuple[str, np.ndarray]] = []
+    for begin in range(0, len(names), width):
+        some = names[begin : begin + width]
+        said = predict(estimator, _shuffled(frame, some, draw), truth.classes)
+        found += _losses(some, said, truth, metric, whole)
+    if any(not len(lost) for _, lost in found):
+        return None
+    total = sum(max(float(lost.mean()), 0.0) for _, lost in found) or 1.0
+    found.sort(key=lambda each: -each[1].mean())
     return Importances(
         metric=metric.name,
         repeats=REPEATS,
-        rows=n,
+        rows=len(truth),
         rows_of=rows_of,
         features=[
-            Importance(feature=name, mean=mean, deviation=spread, share=max(mean, 0.0) / total)
-            for name, mean, spread in found
+            Importance(
+                feature=name,
+                mean=float(lost.mean()),
+                deviation=float(lost.std(ddof=1)) if len(lost) > 1 else 0.0,
+                share=max(float(lost.mean()), 0.0) / total,
+            )
+            for name, lost in found
         ],
     )
+
+
+def _shuffled(frame: Any, names: list[str], draw: np.random.Generator) -> Any:
+    """Return copies of the rows, REPEATS for each of some features, in which it is shuffled."""
+    import pandas as pd
+
+    n = len(frame)
+    base = np.tile(np.arange(n), REPEATS * len(names))
+    made = {}
+    for name in frame.columns:
+        rows = base
+        if name in names:
+            first = names.index(name) * REPEATS * n
+            rows = base.copy()
+            rows[first : first + REPEATS * n] = np.concatenate(
+                [draw.permutation(n) for _ in range(REPEATS)]
+            )
+        made[name] = frame[name].array.take(rows)
+    return pd.DataFrame(made)
+
+
+def _losses(
+    names: list[str], said: Outputs, truth: Truth, metric: Metric, whole: float
+) -> list[tuple[str, np.ndarray]]:
+    n = len(truth)
+    found = []
+    for place, name in enumerate(names):
+        starts = [(place * REPEATS + turn) * n for turn in range(REPEATS)]
+        values = [value_of(metric, truth, said.take(slice(at, at + n))) for at in starts]
+        lost = [metric.sign * (whole - value) for value in values if value is not None]
+        found.append((name, np.array(lost)))
+    return found

@@ -144,7 +144,6 @@ def clusters(
 
 
 def row_hashes(frame: Any) -> np.ndarray:
-    """Return a 64-bit hash of each row over all columns of a frame; texts count, not codes."""
+    """Return a 64-bit hash of each row over all columns of a frame; of categories, their texts."""
     util: Any = import_module("pandas.util")
-    texts = {name: object for name in frame.columns if str(frame[name].dtype) == "category"}
-    return np.asarray(util.hash_pandas_object(frame.astype(texts), index=False))
+    return np.array(util.hash_pandas_object(frame, index=False))

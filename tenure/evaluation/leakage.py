@@ -21,7 +21,7 @@ from tenure.records import Column, GateCheck, Outcome
 from tenure.spec.model import ModelSpec
 from tenure.spec.times import row_times
 
-ROWS = 20_000
+ROWS = 10_000
 FEWEST_ROWS = 50
 FEWEST_REPEATED = 10
 """Rows of every class (or beside the commonest number) that must repeat a feature's value before

@@ -60,7 +60,7 @@ class Outputs:
     proba: np.ndarray | None = None
     values: np.ndarray | None = None
 
-    def take(self, rows: np.ndarray) -> Outputs:
+    def take(self, rows: np.ndarray | slice) -> Outputs:
         """Return some of the rows (positions or mask)."""
         return Outputs(
             codes=None if self.codes is None else self.codes[rows],

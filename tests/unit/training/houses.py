@@ -23,7 +23,7 @@ TYPES = {"i": "int64", "f": "float64", "b": "bool", "M": "datetime"}
 
 RECIPES = textwrap.dedent(
     """
-    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
@@ -38,7 +38,7 @@ RECIPES = textwrap.dedent(
     def mixed():
         return make_pipeline(
             make_column_transformer(
-                (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_include="category")),
+                (OneHotEncoder(handle_unknown="ignore"), ["kind"]),
                 remainder=StandardScaler(),
             ),
             LogisticRegression(),
@@ -110,7 +110,9 @@ class House:
         (self.workspace.root / "house_recipes.py").write_text(RECIPES)
 
     def add(self, frame: pd.DataFrame) -> Snapshot:
-        """Accept a frame as the next batch."""
+        """Accept a frame as the next batch; without data.time it has no time column."""
+        if not self.spec["data"].get("time") and "at" in frame:
+            frame = frame.drop(columns="at")
         ledger = open_ledger(self.workspace)
         columns = tuple(
             Column(name=str(name), type=self.types.get(str(name)) or _type(frame[name]))
@@ -132,7 +134,7 @@ class House:
             self.name, digest=batch, name=name, location=name, size=size, actor="system:test"
         )
         known = with_categories(to_table(cast(frame, columns), columns), columns)
-        stamps = frame["at"] if "at" in frame else None
+        stamps = frame.get("at")
         snapshot = Snapshot(
             model=self.name,
             digest=digest,
