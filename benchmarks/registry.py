@@ -1,0 +1,252 @@
+"""What do registering, promoting and asking cost, at 100, 10,000 and 100,000 versions?
+
+Against MLflow on the same machine in the same run, installed here into a venv of its own, and
+against the floor: one fsync. `--without-peer` leaves MLflow out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert
+
+from tenure.records import canonical, digest_of, to_json
+from tenure.registry import Ledger, open_ledger, tables
+from tenure.registry.chain import GENESIS, Head, Line, next_line
+from tenure.workspace import open_workspace
+from tests.unit.registry import lives
+
+PEER = Path(__file__).parent / "peers" / "mlflow"
+SIZES = (100, 10_000, 100_000)
+PEER_SIZES = (100, 10_000)
+SAID = {"actor": "automation:bench", "reason": "It is better.", "evidence": "e" * 64}
+
+
+def seed(root: Path, versions: int) -> Ledger:
+    """Return a ledger whose one model has so many versions, record and state alike."""
+    (root / "config").mkdir(parents=True)
+    ledger = open_ledger(open_workspace(root, project=Path(__file__).parents[1]))
+    at = "2026-01-01T00:00:00.000000Z"
+    rows: dict[Any, list[dict[str, Any]]] = {
+        tables.audit: [],
+        tables.candidates: [],
+        tables.evaluations: [],
+        tables.versions: [],
+    }
+    head = Head(0, GENESIS)
+
+    def tell(kind: str, body: dict[str, Any]) -> Line:
+        nonlocal head
+        line = next_line(
+            head, recorded_at=at, as_of=at, kind=kind, model="fraud", body=body, **SAID
+        )
+        rows[tables.audit].append(line._asdict())
+        head = Head(line.seq, line.digest)
+        return line
+
+    for number in range(1, versions + 1):
+        fit = lives.candidate_record("fraud", f"{number}")
+        judged = lives.evaluation(fit)
+        record = {"id": fit.id, "model": "fraud", "record": canonical(to_json(fit)).decode()}
+        told = tell("candidate_recorded", {"candidate": fit.id, "record": digest_of(to_json(fit))})
+        rows[tables.candidates].append({**record, "seq": told.seq, "kept": 1})
+        rows[tables.evaluations].append(
+            {"digest": judged.digest, "record": canonical(to_json(judged)).decode()}
+        )
+        values = {
+            "model": "fraud",
+            "number": number,
+            "stage": "validated",
+            "candidate": fit.id,
+            "object": fit.object,
+            "size": fit.size,
+            "manifest": digest_of(number),
+            "evaluation": judged.digest,
+            "training_set": fit.training_set.digest,
+        }
+        told = tell("version_registered", {**values, "judged": digest_of(to_json(judged))})
+        times = {"recorded_at": at, "as_of": at, "seq": told.seq, "reason": SAID["reason"]}
+        rows[tables.versions].append({**values, **times, "served_epoch": None})
+    with ledger.database.writing() as write:
+        for table in (tables.candidates, tables.evaluations, tables.versions, tables.audit):
+            write.connection.execute(insert(table), rows[table])
+    ledger.database.anchor.bring_up(head)
+    return ledger
+
+
+def median_ms(do: Callable[[int], object], times: int) -> float:
+    """Return the median wall time of one call, in milliseconds."""
+    do(0)
+    took = []
+    for turn in range(1, times + 1):
+        begun = time.perf_counter()
+        do(turn)
+        took.append(time.perf_counter() - begun)
+    return statistics.median(took) * 1000
+
+
+def one_fsync(folder: Path) -> Callable[[int], None]:
+    """Return what appends 4 KB and syncs them: the floor of any durable commit."""
+    descriptor = os.open(folder / "floor", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def sync(_: int) -> None:
+        os.write(descriptor, b"x" * 4096)
+        os.fsync(descriptor)
+
+    return sync
+
+
+def promoting(ledger: Ledger, versions: int) -> Callable[[int], object]:
+    """Return what moves the champion's slot to another version, one epoch on each call."""
+    office = ledger.slot("fraud")
+    epoch = office.epoch if office else 0
+
+    def promote(turn: int) -> object:
+        nonlocal epoch
+        epoch += 1
+        number = 1 + (turn * 7919) % versions
+        return ledger.promote("fraud", number, expected_epoch=epoch - 1, **SAID)
+
+    return promote
+
+
+def registering(ledger: Ledger) -> Callable[[int], object]:
+    """Return what registers one more version, the ledger's part: number, row, audit, anchor."""
+    fits = [lives.candidate_record("fraud", f"fresh {turn}") for turn in range(2_000)]
+    for fit in fits[:400]:
+        ledger.record_candidate(fit, actor=SAID["actor"])
+
+    def register(turn: int) -> object:
+        fit = fits[turn]
+        judged = lives.evaluation(fit)
+        return ledger.register_version(fit, judged, digest_of, actor=SAID["actor"])
+
+    return register
+
+
+def measure(folder: Path, versions: int, times: int) -> dict[str, float]:
+    """Return median milliseconds by operation at one size."""
+    begun = time.perf_counter()
+    ledger = seed(folder / f"{versions}", versions)
+    print(f"seeded {versions} versions in {time.perf_counter() - begun:.0f} s", flush=True)
+    promote, sync = promoting(ledger, versions), one_fsync(folder)
+    found = {"one fsync": median_ms(sync, times)}
+    ledger.database.anchored = False
+    found["promote, not anchored"] = median_ms(promote, times)
+    ledger.database.anchored = True
+    found["one fsync again"] = median_ms(sync, times)
+    found["promote"] = median_ms(promote, times)
+    found["get the champion"] = median_ms(lambda _: ledger.slot("fraud"), times)
+    found["list the newest 100"] = median_ms(lambda _: ledger.versions("fraud"), times)
+    found["register"] = median_ms(registering(ledger), min(times, 399))
+    return found
+
+
+def writers(folder: Path, count: int, turns: int) -> float:
+    """Return promotions a second of several processes, each with a slot of its own model."""
+    root = folder / "writers"
+    (root / "config").mkdir(parents=True)
+    workspace = open_workspace(root, project=Path(__file__).parents[1])
+    for number in range(count):
+        lives.bare_version(workspace, model=f"model-{number}")
+    begun = time.perf_counter()
+    children = []
+    for number in range(count):
+        child = os.fork()
+        if child == 0:
+            ledger = open_ledger(workspace)
+            for epoch in range(turns):
+                ledger.promote(f"model-{number}", 1, expected_epoch=epoch, **SAID)
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    return count * turns / (time.perf_counter() - begun)
+
+
+def peer(folder: Path, times: int) -> dict[str, Any]:
+    """Install MLflow into a venv of its own, kept between runs, and let it do the same."""
+    pinned = (PEER / "requirements.txt").read_text().strip()
+    home = Path(tempfile.gettempdir()) / f"tenure-bench-{pinned.replace('==', '-')}"
+    if not (home / "done").exists():
+        print(f"installing {pinned} into {home} ...", flush=True)
+        shutil.rmtree(home, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        wanted = ["-r", str(PEER / "requirements.txt")]
+        subprocess.run([str(home / "bin/python"), *install, *wanted], check=True)
+        (home / "done").touch()
+    command = [str(home / "bin/python"), "-W", "ignore", str(PEER / "registry.py"), str(folder)]
+    sizes = ",".join(map(str, PEER_SIZES))
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(
+        [*command, str(times), sizes], check=True, env=env, stderr=subprocess.DEVNULL, cwd=folder
+    )
+    return json.loads((folder / "mlflow.json").read_text())
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> None:
+    """Print rows in columns."""
+    for name, *cells in rows:
+        print(f"{name:28}" + "".join(f"{cell:>16}" for cell in cells))
+
+
+def aim(name: str, value: float, wanted: str, bound: float) -> None:
+    """Print one aim and whether it is met."""
+    met = value >= bound if wanted == ">=" else value <= bound
+    print(f"aim {name}: {value:.2f}, wanted {wanted} {bound:g}: {'met' if met else 'short'}")
+
+
+def report(ours: dict[int, dict[str, float]], theirs: dict[str, Any] | None) -> None:
+    """Print both sides, median milliseconds."""
+    table([("ms, median", *(f"{size} versions" for size in ours))])
+    for name in ours[SIZES[0]]:
+        table([(f"tenure: {name}", *(f"{found[name]:.3f}" for found in ours.values()))])
+    for name in theirs["sizes"]["100"] if theirs else ():
+        cells = [theirs["sizes"].get(str(size), {}).get(name) for size in ours]
+        table([(f"mlflow: {name}", *(f"{cell:.1f}" if cell else "-" for cell in cells))])
+
+
+def main() -> None:
+    """Measure, print both sides, and end with the aims."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--peer-times", type=int, default=15)
+    parser.add_argument("--without-peer", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tenure bench ") as name:
+        folder = Path(name)
+        ours = {size: measure(folder, size, options.times) for size in SIZES}
+        theirs = None if options.without_peer else peer(folder, options.peer_times)
+        rate = writers(folder, 8, 100)
+    report(ours, theirs)
+    print(f"8 writers: tenure {rate:.0f} promotions/s", end="")
+    print(f", mlflow {theirs['writers']:.1f}" if theirs else "")
+    middle = ours[10_000]
+    if theirs:
+        aim(
+            "promote_times_faster_than_mlflow",
+            theirs["sizes"]["10000"]["promote"] / middle["promote"],
+            ">=",
+            200,
+        )
+    aim("promote_in_fsyncs", middle["promote, not anchored"] / middle["one fsync"], "<=", 5)
+    aim("promote_anchored_in_fsyncs", middle["promote"] / middle["one fsync again"], "<=", 10)
+    for operation in ("promote", "get the champion", "list the newest 100", "register"):
+        ratio = ours[100_000][operation] / ours[100][operation]
+        aim(f"{operation.replace(' ', '_')}_at_100000_as_at_100", ratio, "<=", 1.5)
+
+
+if __name__ == "__main__":
+    main()
