@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 
 from examples.demo.screen import Screen, Told
-from examples.demo.stage import NotAsPromised, clock_of, hands_off
+from examples.demo.stage import NotAsPromised, clock_of, hands_off, quieten
 from examples.fraud import transactions as fraud
 from examples.iris import flowers
 from tenure.records import Batch, BatchState, Evaluation, Version
@@ -24,6 +24,7 @@ from tenure.workspace import Workspace
 
 DAYS = 13
 BAD_DAY = 4
+GAPS_DAY = 7
 TESTERS_FROM = 5
 RESELLERS_FROM = 12
 FIRST_NIGHT = 3
@@ -41,14 +42,20 @@ def play(workspace: Workspace, addresses: dict[str, str], screen: Screen) -> Tol
     """
     from deployments.replay import replay
 
+    quieten()
     today = datetime.now(fraud.ZONE).date()
     with hands_off(addresses["api"]), replay(workspace, api=addresses["api"]):
-        clock_of(workspace).set(_at(today - timedelta(days=DAYS), 6))
+        clock_of(workspace).set(_at(_start(today), 6))
         accuracy, answer = _iris(workspace, addresses, screen)
         _past(workspace, today, screen)
     clock_of(workspace).release()
     served = _drop(workspace, today, addresses, screen)
     return _summary(workspace, accuracy, answer, served)
+
+
+def _start(today: date) -> date:
+    """Return the first past day; yesterday is left for the last act."""
+    return today - timedelta(days=DAYS + 1)
 
 
 def _at(day: date, hour: int) -> datetime:
@@ -63,7 +70,7 @@ def _iris(
     from flows.train import train
 
     screen.act("Iris", "150 flowers, a random forest, 30 % held out")
-    file = flowers.write(workspace.root / "past" / "iris")
+    file = flowers.write(workspace.root / "data" / "iris")
     with screen.console.status("ingest"):
         ingest("iris", path=str(file))
     batch = open_ledger(workspace).batches("iris")[0]
@@ -89,11 +96,11 @@ def _past(workspace: Workspace, today: date, screen: Screen) -> None:
     from flows.ingest import ingest
     from flows.train import train
 
-    start = today - timedelta(days=DAYS)
+    start = _start(today)
     screen.act("Fraud", f"{DAYS} past days of card payments: a batch a day, a training a night")
-    folder = workspace.root / "past" / "fraud"
+    folder = workspace.root / "data" / "fraud"
     for number, (day, traffic) in enumerate(fraud.days(start, DAYS, begins=_begins(start))):
-        frame = fraud.corrupted(traffic) if number == BAD_DAY else traffic
+        frame = _as_sent(number, traffic)
         file = fraud.write(day, frame, folder)
         following = day + timedelta(days=1)
         clock_of(workspace).set(_at(following, 1))
@@ -109,6 +116,17 @@ def _past(workspace: Workspace, today: date, screen: Screen) -> None:
         with screen.console.status(f"{day:%a %-d %b}: train"):
             train("fraud")
         _tell_version(*_newest("fraud", open_ledger(workspace)), screen)
+
+
+def _as_sent(number: int, traffic: Any) -> Any:
+    """Return a day as the terminals sent it, which was not always well."""
+    match number:
+        case n if n == BAD_DAY:
+            return fraud.corrupted(traffic)
+        case n if n == GAPS_DAY:
+            return fraud.with_gaps(traffic)
+        case _:
+            return traffic
 
 
 def _begins(start: date) -> dict[str, date]:

@@ -50,17 +50,24 @@ class Screen:
 
     def done(self, what: str, how: str = "") -> None:
         """Say that something happened."""
-        self.console.print(
-            f"  [green]✓[/] {escape(what)}" + (f"  [dim]{escape(how)}[/]" if how else "")
-        )
+        self._tell("[green]✓[/]", what, how)
 
     def refused(self, what: str, why: str) -> None:
         """Say that something was refused, which is what was wanted."""
-        self.console.print(f"  [red]✗[/] {escape(what)}  [dim]{escape(why)}[/]")
+        self._tell("[red]✗[/]", what, why)
 
     def kept(self, what: str, why: str) -> None:
         """Say that things stayed as they are."""
-        self.console.print(f"  [yellow]=[/] {escape(what)}  [dim]{escape(why)}[/]")
+        self._tell("[yellow]=[/]", what, why)
+
+    def _tell(self, sign: str, what: str, how: str) -> None:
+        """Write a line, or what happened and how below it where one line is too short."""
+        if len(what) + len(how) < self.console.width - 8:
+            self.console.print(f"  {sign} {escape(what)}  [dim]{escape(how)}[/]")
+            return
+        self.console.print(f"  {sign} {escape(what)}")
+        indent = 4 + len(what) - len(what.lstrip())
+        self.console.print(Padding(f"[dim]{escape(how)}[/]", (0, 0, 0, indent)))
 
     def note(self, text: str) -> None:
         """Say something by the way."""
