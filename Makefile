@@ -47,5 +47,11 @@ fmt: install
 lock: install
 	@for set in requirements requirements-dev requirements-uv; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header $$set.in -o $$set.txt; done
 
+trial: install
+	@$(BIN)/python -m benchmarks.trial
+
+bench-pipeline: install
+	@$(BIN)/python -m benchmarks.pipeline
+
 clean:
 	rm -rf .venv

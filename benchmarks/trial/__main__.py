@@ -93,7 +93,11 @@ def _start(history: History, workspace: Workspace, api: str, last: int | None) -
     command += ["--workspace", str(workspace.root)]
     command += [] if last is None else ["--last", str(last)]
     # Two histories on two cores: each fits with one thread.
-    env = environment(workspace, api) | {"OMP_NUM_THREADS": "1"}
+    env = environment(workspace, api) | {
+        "OMP_NUM_THREADS": "1",
+        "PREFECT_HOME": str(workspace.root.parent / f"prefect-{history.model}"),
+        "PREFECT_LOGGING_LEVEL": "ERROR",
+    }
     with (workspace.root / "replay.log").open("wb") as log:
         return subprocess.Popen(
             command, cwd=workspace.project, env=env, stdout=subprocess.PIPE, stderr=log

@@ -1,0 +1,68 @@
+"""One `train` flow on the benchmark's model in this process, measured part by part.
+
+`python -m benchmarks.pipeline_run` is the new process of `make bench-pipeline`; it prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.meter import Meter, cpu_s, wall_s
+
+MODEL = "mixed"
+
+LACKS = {
+    "validation of the training set": ("tenure.training.planning:_training_sets",),
+    "gate: champion, intervals, checks": (
+        "tenure.evaluation.judge:compare",
+        "tenure.evaluation.judge:intervals",
+        "tenure.evaluation.judge:baseline",
+    ),
+    "page's tables and curves": ("tenure.evaluation.judge:details_of",),
+    "leakage": ("tenure.evaluation.page_parts:look",),
+    "importances": ("tenure.evaluation.page_parts:importances",),
+    "golden rows": ("tenure.registry.golden:ask",),
+    "page": ("tasks.pages.pages:write_evaluation_page",),
+}
+"""What the bare script does not do: the row's name, and the functions that do it."""
+
+
+def watched() -> Meter:
+    """Return a meter that counts the parts that the bare script lacks."""
+    meter = Meter()
+    for name, functions in LACKS.items():
+        meter.watch(name, *functions)
+    return meter
+
+
+def train_once() -> dict[str, float]:
+    """Run the flow; return its CPU and wall seconds."""
+    from flows.train import train
+
+    begun, clock = cpu_s(), wall_s()
+    train(MODEL)
+    return {"cpu_s": cpu_s() - begun, "wall_s": wall_s() - clock}
+
+
+def main() -> None:
+    """Train once, in this new process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--api", required=True)
+    given = parser.parse_args()
+    from deployments.replay import replay
+    from tenure.workspace import open_workspace
+
+    with replay(open_workspace(given.workspace), api=given.api):
+        measured: dict[str, Any] = train_once()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(orjson.dumps(measured | {"cpu_s": cpu_s(), "peak_bytes": peak}).decode())
+
+
+if __name__ == "__main__":
+    main()
