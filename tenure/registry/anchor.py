@@ -39,11 +39,12 @@ class Anchor:
         self.file = file
         self._descriptor: int | None = None
 
-    def _open(self) -> int:
+    def _open(self, *, making: bool) -> int:
         if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
             self.close()  # a restored backup put another file in its place
         if self._descriptor is None:
-            self._descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            make = os.O_CREAT if making else 0
+            self._descriptor = os.open(self.file, os.O_RDWR | make | os.O_CLOEXEC, 0o600)
         return self._descriptor
 
     def _lines(self, descriptor: int) -> tuple[Head | None, Head | None]:
@@ -53,14 +54,14 @@ class Anchor:
     def read(self) -> Head:
         """Return the head that is anchored; (0, GENESIS) if none is."""
         try:
-            lines = self._lines(self._open())
+            lines = self._lines(self._open(making=False))
         except FileNotFoundError:
             return Head(0, GENESIS)
         return max((head for head in lines if head), default=Head(0, GENESIS))
 
     def bring_up(self, head: Head) -> None:
         """Anchor `head` unless a newer one is anchored; durable when it returns."""
-        descriptor = self._open()
+        descriptor = self._open(making=True)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
             first, second = self._lines(descriptor)

@@ -235,6 +235,15 @@ def check_golden(manifest: Manifest, store: Store, workspace: Workspace, what: s
     must_agree(found, manifest.golden, tolerance=manifest.tolerance, what=what)
 
 
+def _own_names(candidate: Candidate, workspace: Workspace, what: str) -> tuple[str, ...]:
+    own = tuple(name for name in candidate.globals if name not in pickles.frozen_list())
+    allowed = _allowed_today(candidate.model, workspace)
+    for name in own:
+        if name not in allowed:
+            raise GlobalNotAllowed(what=what, name=name)
+    return own
+
+
 def register(
     candidate: Candidate,
     evaluation: Evaluation,
@@ -260,11 +269,7 @@ def register(
         return known
     make_importable(workspace)
     what = f"candidate {candidate.id[:12]} of '{candidate.model}'"
-    own = tuple(name for name in candidate.globals if name not in pickles.frozen_list())
-    allowed = _allowed_today(candidate.model, workspace)
-    for name in own:
-        if name not in allowed:
-            raise GlobalNotAllowed(what=what, name=name)
+    own = _own_names(candidate, workspace, what)
     rows = store.put_bytes(golden_rows)
     predicted = _ask(
         candidate,

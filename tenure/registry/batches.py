@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -53,10 +54,6 @@ def _as_batch(row: Row[Any]) -> Batch:
 
 def _as_snapshot(row: Row[Any]) -> Snapshot:
     return from_json(Snapshot, {**orjson.loads(row.record), "seq": row.seq})
-
-
-def _columns_json(columns: Sequence[Column]) -> str:
-    return canonical([to_json(column) for column in columns]).decode()
 
 
 class BatchBook:
@@ -128,23 +125,9 @@ class BatchBook:
                 "rows": snapshot.rows,
             }
             if known is None:
-                known = _with_seq(snapshot, write.next_seq)
-                record = canonical(to_json(known)).decode()
-                write.connection.execute(
-                    insert(snapshots),
-                    {
-                        "model": model,
-                        "digest": snapshot.digest,
-                        "seq": known.seq,
-                        "record": record,
-                    },
-                )
-                body["record"] = digest_of(orjson.loads(record))
+                known, body["record"] = _keep_snapshot(write, snapshot)
             if pin and write.connection.execute(_CONTRACT, {"model": model}).first() is None:
-                write.connection.execute(
-                    insert(contracts), {"model": model, "columns": _columns_json(pin)}
-                )
-                body["contract"] = digest_of(orjson.loads(_columns_json(pin)))
+                body["contract"] = _pin(write, model, pin)
             changed = {"snapshot": snapshot.digest, "report": snapshot.report, "reason": reason}
             _settle(write, batch, BatchState.ACCEPTED, kept_object=None, **changed)
             write.append(
@@ -270,10 +253,19 @@ def _known_snapshot(connection: Connection, model: str, digest: str) -> Snapshot
     return _as_snapshot(row) if row else None
 
 
-def _with_seq(snapshot: Snapshot, seq: int) -> Snapshot:
-    from dataclasses import replace
+def _keep_snapshot(write: Writing, snapshot: Snapshot) -> tuple[Snapshot, str]:
+    kept = replace(snapshot, seq=write.next_seq)
+    record = to_json(kept)
+    row = {"model": kept.model, "digest": kept.digest, "seq": kept.seq}
+    write.connection.execute(insert(snapshots), {**row, "record": canonical(record).decode()})
+    return kept, digest_of(record)
 
-    return replace(snapshot, seq=seq)
+
+def _pin(write: Writing, model: str, columns: Sequence[Column]) -> str:
+    pinned = [to_json(column) for column in columns]
+    row = {"model": model, "columns": canonical(pinned).decode()}
+    write.connection.execute(insert(contracts), row)
+    return digest_of(pinned)
 
 
 def _must_be(batch: Batch, wanted: BatchState) -> None:

@@ -7,6 +7,7 @@ brings the anchor up. One connection a thread, never one across a fork.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
@@ -36,6 +37,8 @@ from tenure.registry.anchor import Anchor
 from tenure.registry.chain import GENESIS, Head, Line, next_line, stamp
 from tenure.registry.prepared import Prepared
 from tenure.workspace import Clock
+
+log = logging.getLogger(__name__)
 
 PATIENCE_S = 20.0
 """How long a write waits for other writers before it gives up with nothing changed."""
@@ -259,7 +262,10 @@ class Database:
                 raise self.translated(error) from None
             raise
         if self.anchored and write.head != before:
-            self.anchor.bring_up(write.head)
+            try:
+                self.anchor.bring_up(write.head)
+            except OSError as error:  # it is committed: the next writer brings the anchor up
+                log.warning("The anchor at %s was not written: %s", self.anchor.file, error)
 
     def _follow(self, connection: Connection, head: Head) -> None:
         # A ledger that lacks what was anchored was cut or put back: writing on would hide it.

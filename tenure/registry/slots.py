@@ -118,12 +118,8 @@ class SlotBook:
             refusal = _lost(write.connection, lease) or _refusal(
                 write, model, number, slot, expected_epoch
             )
-            said: dict[str, Any] = {
-                "model": model,
-                "actor": actor,
-                "reason": reason,
-                "evidence": evidence,
-            }
+            said: Any = {"model": model, "actor": actor, "reason": reason}
+            said["evidence"] = evidence
             wanted = {"slot": slot.value, "version": number, "expected_epoch": expected_epoch}
             if refusal is not None:
                 why = {"refused_as": refusal.code, "message": str(refusal)}

@@ -23,7 +23,7 @@ from tenure.records import (
 )
 from tenure.registry.candidates import read_candidate
 from tenure.registry.chain import read_stamp
-from tenure.registry.database import Database
+from tenure.registry.database import Database, Writing
 from tenure.registry.leases import Lease, check_lease
 from tenure.registry.tables import batches, candidates, evaluations, slots, versions
 
@@ -122,35 +122,7 @@ class VersionBook:
             if read_candidate(write.connection, candidate.id) is None:
                 raise CandidateNotFound(candidate=candidate.id)
             number = newest_number(write.connection, candidate.model) + 1
-            judged = to_json(evaluation)
-            fit = evaluation.verdict in FIT_VERDICTS
-            values = {
-                "model": candidate.model,
-                "number": number,
-                "stage": (Stage.VALIDATED if fit else Stage.REJECTED).value,
-                "candidate": candidate.id,
-                "object": candidate.object,
-                "size": candidate.size,
-                "manifest": seal(number),
-                "evaluation": evaluation.digest,
-                "training_set": candidate.training_set.digest,
-            }
-            write.connection.execute(
-                insert(evaluations).prefix_with("OR IGNORE"),
-                {"digest": evaluation.digest, "record": canonical(judged).decode()},
-            )
-            times = {"recorded_at": write.recorded_at, "as_of": write.as_of}
-            row = {**values, "reason": evaluation.reason, "seq": write.next_seq, **times}
-            write.connection.execute(insert(versions), row)
-            write.append(
-                "version_registered",
-                model=candidate.model,
-                actor=actor,
-                reason=evaluation.reason,
-                evidence=evaluation.digest,
-                body={**values, "verdict": evaluation.verdict, "judged": digest_of(judged)},
-                announce=True,
-            )
+            _give_number(write, candidate, evaluation, number, seal(number), actor)
             found = write.connection.execute(_ONE, {"model": candidate.model, "number": number})
             return as_version(found.one())
 
@@ -200,3 +172,42 @@ class VersionBook:
         """Return the names of all models that the ledger knows, sorted."""
         with self.database.reading() as connection:
             return [row.model for row in connection.execute(_MODELS)]
+
+
+def _give_number(
+    write: Writing,
+    candidate: Candidate,
+    evaluation: Evaluation,
+    number: int,
+    manifest: str,
+    actor: str,
+) -> None:
+    judged = to_json(evaluation)
+    fit = evaluation.verdict in FIT_VERDICTS
+    values = {
+        "model": candidate.model,
+        "number": number,
+        "stage": (Stage.VALIDATED if fit else Stage.REJECTED).value,
+        "candidate": candidate.id,
+        "object": candidate.object,
+        "size": candidate.size,
+        "manifest": manifest,
+        "evaluation": evaluation.digest,
+        "training_set": candidate.training_set.digest,
+    }
+    write.connection.execute(
+        insert(evaluations).prefix_with("OR IGNORE"),
+        {"digest": evaluation.digest, "record": canonical(judged).decode()},
+    )
+    times = {"recorded_at": write.recorded_at, "as_of": write.as_of}
+    row = {**values, "reason": evaluation.reason, "seq": write.next_seq, **times}
+    write.connection.execute(insert(versions), row)
+    write.append(
+        "version_registered",
+        model=candidate.model,
+        actor=actor,
+        reason=evaluation.reason,
+        evidence=evaluation.digest,
+        body={**values, "verdict": evaluation.verdict, "judged": digest_of(judged)},
+        announce=True,
+    )
