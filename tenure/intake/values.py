@@ -21,6 +21,7 @@ NUMBER = r"^-?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?$"
 HAS_DIGIT = r"\d"
 TRUTH = r"^(?i)(true|false)$"
 MOST_CATEGORIES = 100
+_HEAD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,12 @@ def _rows_that(texts: Any, pattern: str, *, match: bool = True) -> int:
 
     hits = pc.sum(pc.match_substring_regex(texts, pattern)).as_py() or 0
     return hits if match else len(texts) - texts.null_count - hits
+
+
+def _all_match(texts: Any, pattern: str) -> bool:
+    # Most columns show in their first rows what they are not.
+    head = texts.slice(0, _HEAD)
+    return not (_rows_that(head, pattern, match=False) or _rows_that(texts, pattern, match=False))
 
 
 def _whole(texts: Any) -> Any:
@@ -268,15 +275,12 @@ def _infer_text(name: str, texts: Any, form: Format, data: DataSpec, may_be_cate
         if parse_datetimes(present, pattern, zone_of(data)).null_count == 0:
             return "datetime"
     if form is Format.CSV:
-        if not _rows_that(present, WHOLE, match=False):
+        if _all_match(present, WHOLE):
             made = _whole(present)
             return made if isinstance(made, Unfit) else "int64"
-        number = pc.and_(
-            pc.match_substring_regex(present, NUMBER), pc.match_substring_regex(present, HAS_DIGIT)
-        )
-        if pc.all(number).as_py():
+        if _all_match(present, NUMBER) and _all_match(present, HAS_DIGIT):
             return "float64"
-        if not _rows_that(present, TRUTH, match=False):
+        if _all_match(present, TRUTH):
             return "bool"
     distinct = pc.count_distinct(present).as_py()
     few = distinct <= MOST_CATEGORIES and 2 * distinct <= len(present)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tenure import intake, validation
@@ -234,3 +236,42 @@ extra: 1
 def test_a_suite_without_mistakes_has_none(model):
     model.suite(BETWEEN)
     assert validation.check_suite(load_spec("m", model.workspace), model.workspace) == []
+
+
+TEMPLATE = Path(__file__).parents[3] / "config" / "expectations" / "_template.yaml"
+FITTING = "amount,kind,y\n1.5,a,0\n2.5,b,1\n3.5,a,0\n"
+
+
+@pytest.fixture
+def template(model):
+    file = model.workspace.expectations_folder / "suite.yaml"
+    file.write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
+    model.expectations = "suite"
+    return model.write(columns={"amount": "float64", "kind": "category", "y": "int64"})
+
+
+def test_the_template_has_no_mistakes_and_passes_a_good_batch(template):
+    spec = load_spec("m", template.workspace)
+    assert validation.check_suite(spec, template.workspace) == []
+    assert template.judge("a.csv", FITTING).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "amount,kind,y\n",
+        "amount,kind\n1.5,a\n",
+        "amount,kind,y,z\n1.5,a,0,1\n",
+        "amount,amount,kind,y\n1,1.5,a,0\n",
+        "amount,kind,y\nmuch,a,0\n",
+        "amount,kind,y\n,a,0\n,b,1\n",
+        "amount,kind,y\n1.5,a,0\n,b,1\n",
+        "amount,kind,y\n1.5,c,0\n2.5,a,1\n",
+        "amount,kind,y\n-1,a,0\n2.5,b,1\n",
+        "amount,kind,y\ninf,a,0\n2.5,b,1\n",
+        "amount,kind,y\n1.5,a,\n2.5,b,1\n",
+        "amount,kind,y\n2026-01-01,a,0\n",
+    ],
+)
+def test_the_template_fails_closed(template, content):
+    assert template.judge("a.csv", content).outcome is Outcome.FAIL
