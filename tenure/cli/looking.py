@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tenure.errors import AmbiguousBatch, BadTime, BatchNotFound, ModelNotFound
-from tenure.spec.loader import model_names
 from tenure.spec.mistakes import nearest
+from tenure.spec.names import model_names
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:

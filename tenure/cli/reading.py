@@ -20,11 +20,12 @@ from tenure.records import (
     Slot,
     Version,
 )
-from tenure.spec.loader import model_names, read_spec
+from tenure.spec.names import model_names
 from tenure.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from tenure.registry import Ledger
+    from tenure.spec import ModelSpec
 
 SHOWN_VERSIONS = 20
 
@@ -122,7 +123,7 @@ def show(
     ledger = must_know(model, opened)
     if version is not None:
         return _version_view(model, version, ledger, opened)
-    spec = read_spec(opened.models_folder / f"{model}.yaml", opened).spec
+    spec = spec_of(model, opened)
     times = spec.schedules.model_dump(exclude_none=True) if spec else {}
     return ModelView(
         line=model_line(model, opened, ledger),
@@ -150,7 +151,7 @@ def history(
         BadTime: `at` is no time.
     """
     opened = open_workspace(workspace, project)
-    when = read_time(at) if at is not None else None
+    when = read_time(str(at)) if at is not None else None
     ledger = must_know(model, opened)
     held = ledger.tenures(model) if ledger else []
     tenures = [
@@ -165,8 +166,8 @@ def history(
 
 def model_line(name: str, workspace: Workspace, ledger: Ledger | None) -> ModelLine:
     """Return what a list says of one model."""
-    file = workspace.models_folder / f"{name}.yaml"
-    spec = read_spec(file, workspace).spec if file.is_file() else None
+    has_spec = name in model_names(workspace)
+    spec = spec_of(name, workspace) if has_spec else None
     slot = ledger.slot(name, Slot.CHAMPION) if ledger else None
     newest = ledger.versions(name, limit=1) if ledger else []
     serves = slot is not None and slot.version is not None
@@ -177,9 +178,9 @@ def model_line(name: str, workspace: Workspace, ledger: Ledger | None) -> ModelL
     return ModelLine(
         model=name,
         owner=spec.owner if spec else None,
-        has_spec=file.is_file(),
+        has_spec=has_spec,
         is_readable=spec is not None,
-        is_orphan=serves and not file.is_file(),
+        is_orphan=serves and not has_spec,
         champion=slot.version if slot else None,
         epoch=slot.epoch if slot else 0,
         since=slot.since if slot else None,
@@ -187,6 +188,13 @@ def model_line(name: str, workspace: Workspace, ledger: Ledger | None) -> ModelL
         batches_accepted=counts[BatchState.ACCEPTED],
         batches_quarantined=counts[BatchState.QUARANTINED],
     )
+
+
+def spec_of(name: str, workspace: Workspace) -> ModelSpec | None:
+    """Return a model's spec, None where there is none or it has mistakes."""
+    from tenure.spec import read_spec
+
+    return read_spec(workspace.models_folder / f"{name}.yaml", workspace).spec
 
 
 def _tenure(one: Assignment, until: datetime | None) -> Tenure:

@@ -13,7 +13,7 @@ from tenure.cli.looking import ledger_if_any
 from tenure.cli.output import Block, Line, Table, size
 from tenure.cli.prefect import read_up
 from tenure.cli.reading import ModelLine, lines_table, model_line
-from tenure.spec.loader import model_names
+from tenure.spec.names import model_names
 from tenure.workspace import open_workspace
 
 MONTH_S = 30 * 86_400

@@ -7,6 +7,7 @@ to Python. Nothing in a file can make Python do anything, and no file can grow w
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 
 from tenure.spec.mistakes import Mistake, key_path, show
 
+LARGEST_NUMBER = 2**63
 LARGEST_FILE = 256 * 1024
 MOST_VALUES = 20_000
 DEEPEST = 24
@@ -96,19 +98,19 @@ def read_document(file: Path, name: str) -> Document:
     text = _text(file, document)
     if text is None:
         return document
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is not None:
             document.value = _value(loader, node, (), document)
     except yaml.MarkedYAMLError as error:
         _note_syntax(error, document)
     except yaml.YAMLError as error:
-        document.mistake((), f"no YAML: {error}".splitlines()[0], "text that YAML allows")
-    except _TooLarge as error:
-        document.mistake((), str(error), f"at most {MOST_VALUES:,} values, {DEEPEST} levels deep")
-    finally:
-        loader.dispose()
+        got = f"signs that YAML does not allow ({error})".splitlines()[0]
+        document.mistake((), got, "text that YAML allows")
+    except (_TooLarge, RecursionError):
+        got = "references that grow without bound, or too much in one file"
+        document.mistake((), got, f"at most {MOST_VALUES:,} values, {DEEPEST} levels deep")
     return document
 
 
@@ -145,7 +147,7 @@ def _note_syntax(error: yaml.MarkedYAMLError, document: Document) -> None:
 def _value(loader: Any, node: yaml.Node, path: Path_, document: Document) -> Any:
     document.values += 1
     if document.values > MOST_VALUES or len(path) > DEEPEST:
-        raise _TooLarge("references that grow without bound, or too much in one file")
+        raise _TooLarge
     document.lines.setdefault(path, node.start_mark.line + 1)
     match node:
         case yaml.MappingNode():
@@ -161,10 +163,16 @@ def _value(loader: Any, node: yaml.Node, path: Path_, document: Document) -> Any
 
 def _scalar(loader: Any, node: yaml.Node, path: Path_, document: Document) -> Any:
     try:
-        return loader.construct_object(node)
+        value = loader.construct_object(node)
     except (yaml.YAMLError, ValueError):
         document.mistake(path, f"{show(node.value)} tagged {node.tag}", "a plain value")
         return None
+    # A record keeps numbers as JSON does.
+    if isinstance(value, float) and not math.isfinite(value):
+        document.mistake(path, str(value), "a finite number", "let the function say it")
+    elif isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
+        document.mistake(path, f"{show(value)}", "a whole number of 64 bits")
+    return value
 
 
 def _mapping(loader: Any, node: yaml.MappingNode, path: Path_, document: Document) -> Any:

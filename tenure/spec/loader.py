@@ -13,6 +13,7 @@ from tenure.errors import ModelNotFound
 from tenure.spec.document import Document, read_document
 from tenure.spec.mistakes import Mistake, bad_spec, nearest
 from tenure.spec.model import ModelSpec
+from tenure.spec.names import model_names, spec_files
 from tenure.spec.rules import note_conflicts
 from tenure.spec.wording import note_errors
 from tenure.workspace import Workspace
@@ -26,21 +27,6 @@ class Reading:
     spec: ModelSpec | None
     document: Document
     mistakes: tuple[Mistake, ...]
-
-
-def spec_files(workspace: Workspace) -> list[Path]:
-    """Return the files of config/models/, by name."""
-    folder = workspace.models_folder
-    return sorted(
-        file
-        for file in (folder.iterdir() if folder.is_dir() else ())
-        if file.suffix in (".yaml", ".yml") and not file.name.startswith((".", "_"))
-    )
-
-
-def model_names(workspace: Workspace) -> list[str]:
-    """Return the names of the models that have a spec, sorted; no file is read."""
-    return sorted(file.stem for file in spec_files(workspace) if file.suffix == ".yaml")
 
 
 def read_spec(file: Path, workspace: Workspace) -> Reading:
@@ -139,7 +125,5 @@ def _plain(value: Any) -> Any:
             return {str(key): _plain(item) for key, item in value.items()}
         case list():
             return [_plain(item) for item in value]
-        case int() if not isinstance(value, bool) and abs(value) >= 2**63:
-            return float(value)
         case _:
             return value

@@ -196,6 +196,10 @@ BROKEN = {
     "a scalar with a tag of Python": ("name: !!python/name:os.system x\n", 1, "tagged", ""),
     "two documents": ("name: a\n---\nname: b\n", 2, "another document", ""),
     "a key that is no text": ("? [a, b]\n: c\n", 1, "a key that is no text", ""),
+    "a control character": ("name: a\x00b\n", None, "signs that YAML does not allow", ""),
+    "too deep": ("name: " + "[" * 9_000, None, "grow without bound", ""),
+    "no number": ("name: .nan\n", 1, "nan", "the function"),
+    "a huge number": (f"name: {10**30}\n", 1, "10000", ""),
     "an unknown anchor": ("name: *nowhere\n", 1, "undefined alias", ""),
 }
 
