@@ -30,6 +30,8 @@ from tests.unit.registry import lives
 PEER = Path(__file__).parent / "peers" / "mlflow"
 SIZES = (100, 10_000, 100_000)
 PEER_SIZES = (100, 10_000)
+SEEDED = (tables.candidates, tables.evaluations, tables.versions, tables.audit)
+AT = "2026-01-01T00:00:00.000000Z"
 SAID = {"actor": "automation:bench", "reason": "It is better.", "evidence": "e" * 64}
 
 
@@ -37,52 +39,46 @@ def seed(root: Path, versions: int) -> Ledger:
     """Return a ledger whose one model has so many versions, record and state alike."""
     (root / "config").mkdir(parents=True)
     ledger = open_ledger(open_workspace(root, project=Path(__file__).parents[1]))
-    at = "2026-01-01T00:00:00.000000Z"
-    rows: dict[Any, list[dict[str, Any]]] = {
-        tables.audit: [],
-        tables.candidates: [],
-        tables.evaluations: [],
-        tables.versions: [],
-    }
+    rows: dict[Any, list[dict[str, Any]]] = {table: [] for table in SEEDED}
+    fit = lives.candidate_record("fraud", "template")
+    template = canonical(to_json(fit)).decode()
+    judged = lives.evaluation(fit)
+    verdict = canonical(to_json(judged)).decode()
+    rows[tables.evaluations].append({"digest": judged.digest, "record": verdict})
     head = Head(0, GENESIS)
-
-    def tell(kind: str, body: dict[str, Any]) -> Line:
-        nonlocal head
-        line = next_line(
-            head, recorded_at=at, as_of=at, kind=kind, model="fraud", body=body, **SAID
-        )
-        rows[tables.audit].append(line._asdict())
-        head = Head(line.seq, line.digest)
-        return line
-
     for number in range(1, versions + 1):
-        fit = lives.candidate_record("fraud", f"{number}")
-        judged = lives.evaluation(fit)
-        record = {"id": fit.id, "model": "fraud", "record": canonical(to_json(fit)).decode()}
-        told = tell("candidate_recorded", {"candidate": fit.id, "record": digest_of(to_json(fit))})
-        rows[tables.candidates].append({**record, "seq": told.seq, "kept": 1})
-        rows[tables.evaluations].append(
-            {"digest": judged.digest, "record": canonical(to_json(judged)).decode()}
-        )
+        identity = digest_of(["seeded", number])
+        record = template.replace(fit.id, identity)
+        told = told_after(head, "candidate_recorded", {"candidate": identity, "record": record})
+        kept = {"id": identity, "model": "fraud", "record": record, "kept": 1}
+        rows[tables.candidates].append({**kept, "seq": told.seq})
         values = {
             "model": "fraud",
             "number": number,
             "stage": "validated",
-            "candidate": fit.id,
+            "candidate": identity,
             "object": fit.object,
             "size": fit.size,
-            "manifest": digest_of(number),
+            "manifest": identity,
             "evaluation": judged.digest,
             "training_set": fit.training_set.digest,
         }
-        told = tell("version_registered", {**values, "judged": digest_of(to_json(judged))})
-        times = {"recorded_at": at, "as_of": at, "seq": told.seq, "reason": SAID["reason"]}
+        after = told_after(Head(told.seq, told.digest), "version_registered", values)
+        times = {"recorded_at": AT, "as_of": AT, "seq": after.seq, "reason": SAID["reason"]}
         rows[tables.versions].append({**values, **times, "served_epoch": None})
+        rows[tables.audit] += [told._asdict(), after._asdict()]
+        head = Head(after.seq, after.digest)
     with ledger.database.writing() as write:
-        for table in (tables.candidates, tables.evaluations, tables.versions, tables.audit):
+        for table in SEEDED:
             write.connection.execute(insert(table), rows[table])
     ledger.database.anchor.bring_up(head)
     return ledger
+
+
+def told_after(head: Head, kind: str, body: dict[str, Any]) -> Line:
+    """Return the audit row of one seeded change."""
+    times = {"recorded_at": AT, "as_of": AT}
+    return next_line(head, kind=kind, model="fraud", body=body, **times, **SAID)
 
 
 def median_ms(do: Callable[[int], object], times: int) -> float:

@@ -115,67 +115,33 @@ def _plain() -> Iterator[tuple[str, Callable[[], Any]]]:
         )
 
 
-def _combined() -> Iterator[tuple[str, Callable[[], Any]]]:
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.compose import (
-        ColumnTransformer,
-        TransformedTargetRegressor,
-        make_column_selector,
-    )
-    from sklearn.ensemble import (
-        HistGradientBoostingClassifier,
-        HistGradientBoostingRegressor,
-        RandomForestClassifier,
-        StackingClassifier,
-        StackingRegressor,
-        VotingClassifier,
-        VotingRegressor,
-    )
-    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-    from sklearn.feature_selection import RFE, SelectFromModel, SequentialFeatureSelector
+def _logistic() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression()
+
+
+def _columns(encoder: Any, **extra: Any) -> Any:
+    from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
-    from sklearn.model_selection import (
-        FixedThresholdClassifier,
-        GridSearchCV,
-        RandomizedSearchCV,
-        TunedThresholdClassifierCV,
-    )
-    from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
-    from sklearn.multioutput import MultiOutputRegressor
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import FeatureUnion, make_pipeline
-    from sklearn.preprocessing import (
-        FunctionTransformer,
-        KBinsDiscretizer,
-        LabelBinarizer,
-        OneHotEncoder,
-        OrdinalEncoder,
-        StandardScaler,
-        TargetEncoder,
-    )
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    X, labels, amounts = numbers()
-    wide, names = mixed(), np.array(["no", "yes"])[labels]
-    many = np.array(["a", "b", "c"])[np.digitize(X["a"], [0.4, 0.8])]
+    scaled = make_pipeline(SimpleImputer(), StandardScaler())
+    parts = [("n", scaled, ["a", "b", "c", "d"]), ("k", encoder, ["kind"])]
+    return ColumnTransformer(parts, **extra)
+
+
+def _encoded() -> Iterator[tuple[str, Callable[[], Any]]]:
+    from sklearn.compose import ColumnTransformer, make_column_selector
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+
+    wide, names = mixed(), np.array(["no", "yes"])[numbers()[1]]
+    plain = wide.drop(columns="text")
     boosting = HistGradientBoostingClassifier(max_iter=5)
-    logistic = LogisticRegression()
-
-    def columns(encoder: Any, **extra: Any) -> ColumnTransformer:
-        return ColumnTransformer(
-            [
-                ("n", make_pipeline(SimpleImputer(), StandardScaler()), ["a", "b", "c", "d"]),
-                ("k", encoder, ["kind"]),
-            ],
-            **extra,
-        )
-
-    def selected() -> ColumnTransformer:
-        return ColumnTransformer(
-            [("n", SimpleImputer(), make_column_selector(dtype_include="number"))],
-            remainder="drop",
-        )
-
     for label, encoder in {
         "onehot": OneHotEncoder(handle_unknown="ignore"),
         "onehot dense": OneHotEncoder(handle_unknown="ignore", sparse_output=False),
@@ -183,146 +149,171 @@ def _combined() -> Iterator[tuple[str, Callable[[], Any]]]:
         "ordinal": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
         "target": TargetEncoder(),
     }.items():
-        made = columns(encoder)
-        yield label, lambda made=made: make_pipeline(made, logistic).fit(wide, names)
-    made = columns(OneHotEncoder(sparse_output=False)).set_output(transform="pandas")
-    yield "pandas output", lambda: make_pipeline(made, boosting).fit(wide, names)
-    passed = columns(OrdinalEncoder(), remainder="passthrough")
-    yield (
-        "passthrough",
-        lambda: make_pipeline(passed, boosting).fit(wide.drop(columns="text"), names),
-    )
-    yield "selector", lambda: make_pipeline(selected(), logistic).fit(wide, names)
-    yield (
-        "category boosting",
-        lambda: HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype").fit(
-            wide.drop(columns="text"), names
-        ),
-    )
+        made = _columns(encoder)
+        yield label, lambda made=made: make_pipeline(made, _logistic()).fit(wide, names)
+    framed = _columns(OneHotEncoder(sparse_output=False)).set_output(transform="pandas")
+    yield "pandas output", lambda: make_pipeline(framed, boosting).fit(wide, names)
+    passed = _columns(OrdinalEncoder(), remainder="passthrough")
+    yield "passthrough", lambda: make_pipeline(passed, boosting).fit(plain, names)
+    numeric = make_column_selector(dtype_include="number")
+    chosen = ColumnTransformer([("n", SimpleImputer(), numeric)], remainder="drop")
+    yield "selector", lambda: make_pipeline(chosen, _logistic()).fit(wide, names)
+    by_type = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype")
+    yield "category boosting", lambda: by_type.fit(plain, names)
+
+
+def _boosted() -> Iterator[tuple[str, Callable[[], Any]]]:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    X, labels, amounts = numbers()
     for loss in ("poisson", "gamma", "quantile", "absolute_error", "squared_error"):
         extra = {"quantile": 0.5} if loss == "quantile" else {}
-        yield (
-            f"boosting {loss}",
-            lambda loss=loss, extra=extra: HistGradientBoostingRegressor(
-                max_iter=3, loss=loss, **extra
-            ).fit(X, amounts),
-        )
-    yield (
-        "boosting early stop",
-        lambda: HistGradientBoostingClassifier(max_iter=5, early_stopping=True).fit(X, labels),
+        made = HistGradientBoostingRegressor(max_iter=3, loss=loss, **extra)
+        yield f"boosting {loss}", lambda made=made: made.fit(X, amounts)
+    for label, extra in {
+        "early stop": {"early_stopping": True},
+        "monotone": {"monotonic_cst": {"a": 1}},
+    }.items():
+        kind = HistGradientBoostingClassifier(max_iter=5, **extra)
+        yield f"boosting {label}", lambda kind=kind: kind.fit(X, labels)
+
+
+def _meta() -> Iterator[tuple[str, Callable[[], Any]]]:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.ensemble import (
+        StackingClassifier,
+        StackingRegressor,
+        VotingClassifier,
+        VotingRegressor,
     )
-    yield (
-        "boosting monotone",
-        lambda: HistGradientBoostingClassifier(max_iter=5, monotonic_cst={"a": 1}).fit(X, labels),
+    from sklearn.linear_model import LinearRegression, Ridge
+    from sklearn.model_selection import (
+        FixedThresholdClassifier,
+        GridSearchCV,
+        RandomizedSearchCV,
+        TunedThresholdClassifierCV,
     )
-    yield "many classes", lambda: HistGradientBoostingClassifier(max_iter=3).fit(X, many)
-    yield "logistic classes", lambda: make_pipeline(StandardScaler(), logistic).fit(X, many)
+    from sklearn.multioutput import MultiOutputRegressor
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.preprocessing import StandardScaler
+
+    X, labels, amounts = numbers()
     for method in ("sigmoid", "isotonic"):
-        yield (
-            f"calibrated {method}",
-            lambda method=method: CalibratedClassifierCV(boosting, method=method, cv=2).fit(
-                X, labels
-            ),
-        )
-    yield "tuned", lambda: TunedThresholdClassifierCV(logistic, cv=2).fit(X, labels)
-    yield "fixed", lambda: FixedThresholdClassifier(logistic, threshold=0.4).fit(X, labels)
-    two = [("l", logistic), ("k", KNeighborsClassifier())]
-    yield "voting", lambda: VotingClassifier(two, voting="soft").fit(X, names)
-    yield "stacking", lambda: StackingClassifier(two, cv=2).fit(X, names)
+        made = CalibratedClassifierCV(_logistic(), method=method, cv=2)
+        yield f"calibrated {method}", lambda made=made: made.fit(X, labels)
+    grid = {"C": [0.1, 1.0]}
+    two = [("l", _logistic()), ("k", KNeighborsClassifier())]
+    for label, kind in {
+        "tuned": TunedThresholdClassifierCV(_logistic(), cv=2),
+        "fixed": FixedThresholdClassifier(_logistic(), threshold=0.4),
+        "voting": VotingClassifier(two, voting="soft"),
+        "stacking": StackingClassifier(two, cv=2),
+        "grid": GridSearchCV(_logistic(), grid, cv=2),
+        "random search": RandomizedSearchCV(_logistic(), grid, n_iter=2, cv=2),
+    }.items():
+        yield label, lambda kind=kind: kind.fit(X, labels)
     pair = [("l", LinearRegression()), ("r", Ridge())]
-    yield "voting regressor", lambda: VotingRegressor(pair).fit(X, amounts)
-    yield "stacking regressor", lambda: StackingRegressor(pair, cv=2).fit(X, amounts)
-    yield "grid", lambda: GridSearchCV(logistic, {"C": [0.1, 1.0]}, cv=2).fit(X, labels)
-    yield (
-        "random search",
-        lambda: RandomizedSearchCV(logistic, {"C": [0.1, 1.0]}, n_iter=2, cv=2).fit(X, labels),
-    )
-    yield "one vs rest", lambda: OneVsRestClassifier(logistic).fit(X, many)
-    yield "one vs one", lambda: OneVsOneClassifier(logistic).fit(X, many)
-    yield "codes", lambda: OutputCodeClassifier(logistic, random_state=0).fit(X, many)
-    yield (
-        "multi output",
-        lambda: MultiOutputRegressor(Ridge()).fit(X, np.column_stack([amounts, amounts])),
-    )
-    yield (
-        "transformed target",
-        lambda: TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1).fit(
-            X, amounts
+    logged = TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1)
+    for label, kind in {
+        "voting regressor": VotingRegressor(pair),
+        "stacking regressor": StackingRegressor(pair, cv=2),
+        "transformed target": logged,
+        "transformed by scaler": TransformedTargetRegressor(Ridge(), transformer=StandardScaler()),
+    }.items():
+        yield label, lambda kind=kind: kind.fit(X, amounts)
+    both = np.column_stack([amounts, amounts])
+    yield "multi output", lambda: MultiOutputRegressor(Ridge()).fit(X, both)
+
+
+def _many_classes() -> Iterator[tuple[str, Callable[[], Any]]]:
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
+    from sklearn.preprocessing import LabelBinarizer
+
+    X, labels, _ = numbers()
+    many = np.array(["a", "b", "c"])[np.digitize(X["a"], [0.4, 0.8])]
+    for label, kind in {
+        "many classes": HistGradientBoostingClassifier(max_iter=3),
+        "logistic classes": _logistic(),
+        "one vs rest": OneVsRestClassifier(_logistic()),
+        "one vs one": OneVsOneClassifier(_logistic()),
+        "codes": OutputCodeClassifier(_logistic(), random_state=0),
+    }.items():
+        yield label, lambda kind=kind: kind.fit(X, many)
+    yield "boolean labels", lambda: _logistic().fit(X, labels.astype(bool))
+    yield "object labels", lambda: _logistic().fit(X, many.astype(object))
+    yield "frame labels", lambda: _logistic().fit(X, pd.Series(many, dtype="category"))
+    yield "label binarizer", lambda: LabelBinarizer().fit(many)
+    seeded = RandomForestClassifier(n_estimators=3, random_state=np.random.RandomState(0))
+    yield "random state", lambda: seeded.fit(X, labels)
+
+
+def _selected() -> Iterator[tuple[str, Callable[[], Any]]]:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+    from sklearn.feature_selection import RFE, SelectFromModel, SequentialFeatureSelector
+    from sklearn.pipeline import FeatureUnion, make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, StandardScaler
+
+    X, labels, _ = numbers()
+    forest = RandomForestClassifier(n_estimators=3)
+    for label, step in {
+        "rfe": RFE(_logistic()),
+        "select from model": SelectFromModel(forest),
+        "sequential selection": SequentialFeatureSelector(
+            _logistic(), n_features_to_select=2, cv=2
         ),
-    )
-    yield (
-        "transformed by scaler",
-        lambda: TransformedTargetRegressor(Ridge(), transformer=StandardScaler()).fit(X, amounts),
-    )
-    yield "rfe", lambda: make_pipeline(RFE(logistic), logistic).fit(X, labels)
-    yield (
-        "select from model",
-        lambda: make_pipeline(
-            SelectFromModel(RandomForestClassifier(n_estimators=3)), logistic
-        ).fit(X, labels),
-    )
-    yield (
-        "sequential selection",
-        lambda: make_pipeline(
-            SequentialFeatureSelector(logistic, n_features_to_select=2, cv=2), logistic
-        ).fit(X, labels),
-    )
-    yield (
-        "union",
-        lambda: make_pipeline(
-            FeatureUnion([("s", StandardScaler()), ("b", KBinsDiscretizer())]), logistic
-        ).fit(X, labels),
-    )
+        "union": FeatureUnion([("s", StandardScaler()), ("b", KBinsDiscretizer())]),
+    }.items():
+        yield label, lambda step=step: make_pipeline(step, _logistic()).fit(X, labels)
     for function in ("log1p", "sqrt", "log", "exp", "expm1", "abs", "square", "sin", "cos"):
+        step = FunctionTransformer(getattr(np, function))
         yield (
             f"function {function}",
-            lambda function=function: make_pipeline(
-                FunctionTransformer(getattr(np, function)), logistic
-            ).fit(X, labels),
+            lambda step=step: make_pipeline(step, _logistic()).fit(X, labels),
         )
     for vectorizer in (CountVectorizer, TfidfVectorizer, HashingVectorizer):
+        words = ColumnTransformer([("t", vectorizer(), "text")])
         yield (
             vectorizer.__name__,
-            lambda vectorizer=vectorizer: make_pipeline(
-                ColumnTransformer([("t", vectorizer(), "text")]), logistic
-            ).fit(wide, names),
+            lambda words=words: make_pipeline(words, _logistic()).fit(mixed(), labels),
         )
+
+
+def _configured() -> Iterator[tuple[str, Callable[[], Any]]]:
+    from sklearn.linear_model import SGDClassifier, SGDRegressor
+    from sklearn.neighbors import KNeighborsClassifier
+
+    X, labels, amounts = numbers()
     for loss in ("log_loss", "modified_huber", "squared_hinge", "hinge", "perceptron"):
         yield f"sgd {loss}", lambda loss=loss: SGDClassifier(loss=loss).fit(X, labels)
     for loss in ("squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive"):
-        from sklearn.linear_model import SGDRegressor
-
         yield f"sgd {loss}", lambda loss=loss: SGDRegressor(loss=loss).fit(X, amounts)
-    for metric in ("minkowski", "manhattan", "chebyshev", "cosine", "haversine"):
+    trees = ("auto", "ball_tree", "kd_tree", "brute")
+    for metric, algorithms in {
+        "minkowski": trees,
+        "manhattan": trees,
+        "chebyshev": trees,
+        "cosine": ("auto", "brute"),
+        "haversine": ("auto", "ball_tree", "brute"),
+    }.items():
         near = X[["a", "b"]] if metric == "haversine" else X
-        for algorithm in ("auto", "ball_tree", "kd_tree", "brute"):
-            if (metric, algorithm) in {
-                ("cosine", "ball_tree"),
-                ("cosine", "kd_tree"),
-                ("haversine", "kd_tree"),
-            }:
-                continue
+        for algorithm in algorithms:
+            kind = KNeighborsClassifier(metric=metric, algorithm=algorithm)
             yield (
                 f"neighbours {metric} {algorithm}",
-                lambda near=near, metric=metric, algorithm=algorithm: KNeighborsClassifier(
-                    metric=metric, algorithm=algorithm
-                ).fit(near, labels),
+                lambda kind=kind, near=near: kind.fit(near, labels),
             )
-    yield (
-        "random state",
-        lambda: RandomForestClassifier(n_estimators=3, random_state=np.random.RandomState(0)).fit(
-            X, labels
-        ),
-    )
-    yield "boolean labels", lambda: logistic.__class__().fit(X, labels.astype(bool))
-    yield "object labels", lambda: logistic.__class__().fit(X, names.astype(object))
-    yield "frame labels", lambda: logistic.__class__().fit(X, pd.Series(names, dtype="category"))
-    yield "label binarizer", lambda: LabelBinarizer().fit(names)
+
+
+_GROUPS = (_plain, _encoded, _boosted, _meta, _many_classes, _selected, _configured)
 
 
 def families() -> dict[str, Callable[[], Any]]:
     """Return a maker of a fitted estimator for each family, by a readable name."""
-    return dict([*_plain(), *_combined()])
+    return {label: make for group in _GROUPS for label, make in group()}
 
 
 class _Everything:
