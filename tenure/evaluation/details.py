@@ -215,6 +215,7 @@ class Leakage(TypedDict):
     """What was looked for, on how many rows, and what was found."""
 
     rows: int
+    """Different rows that were looked at, of `rows_of`."""
     rows_of: int
     accepted: list[str]
     findings: list[LeakageFinding]

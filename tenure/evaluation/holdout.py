@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tenure.evaluation.asking import ask
-from tenure.evaluation.judged import FITTED, HELD, Contender, Judged, clusters, parts_on, row_hashes
+from tenure.evaluation.judged import (
+    FITTED,
+    HELD,
+    Contender,
+    Judged,
+    clusters,
+    parts_on,
+    row_hashes,
+    spread,
+)
 from tenure.evaluation.outputs import truth_of
 from tenure.records import Candidate, Snapshot
 from tenure.registry.frames import read_frames
@@ -51,7 +60,8 @@ def judge_holdout(
     whole = read_frames(spec.name, [each.digest for each in used], workspace)
     frame = whole.iloc[rows].reset_index(drop=True)
     first = staying[0]
-    fitted = parts_on(first, used, snapshots, workspace) == FITTED
+    parts = parts_on(first, used, snapshots, workspace)
+    looked_at = whole.iloc[spread(np.flatnonzero(parts > 0))]
     hashes = row_hashes(whole)
     truth = truth_of(frame[spec.data.target], first.classes)
     chosen = [each for each in candidates if each in staying]
@@ -69,6 +79,7 @@ def judge_holdout(
         method="holdout",
         frame=frame,
         truth=truth,
+        looked_at=(looked_at, truth_of(looked_at[spec.data.target], first.classes)),
         contenders=contenders,
         champion=outputs,
         unseen=unseen,
@@ -77,7 +88,7 @@ def judge_holdout(
         cluster=cluster,
         clustered_by=words,
         split=f"{how}, {spec.training.split.test_share:.0%} of the labelled rows",
-        repeated=int(np.isin(hashes[rows], hashes[fitted]).sum()),
+        repeated=int(np.isin(hashes[rows], hashes[parts == FITTED]).sum()),
         notes=notes,
     )
 

@@ -42,6 +42,8 @@ class Judged:
         method: "holdout" or "progressive".
         frame: all stored columns of these rows, in order of snapshot and place.
         truth: what happened.
+        looked_at: rows in which leakage is looked for (in a holdout also fitted ones), and what
+            happened there.
         contenders: at least one.
         champion: what the champion said, None where there is none.
         unseen: (n,) bool, rows that the champion had not seen either.
@@ -57,6 +59,7 @@ class Judged:
     method: str
     frame: Any
     truth: Truth
+    looked_at: tuple[Any, Truth]
     contenders: tuple[Contender, ...]
     champion: Outputs | None
     unseen: np.ndarray
@@ -67,6 +70,16 @@ class Judged:
     split: str
     repeated: int = 0
     notes: list[str] = field(default_factory=list)
+
+
+LOOKED_AT = 10_000
+
+
+def spread(rows: np.ndarray) -> np.ndarray:
+    """Return at most LOOKED_AT of some positions, spread evenly."""
+    if len(rows) <= LOOKED_AT:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, LOOKED_AT).round().astype(int)]
 
 
 def parts_of(candidate: Candidate, workspace: Workspace) -> np.ndarray | None:

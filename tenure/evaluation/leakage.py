@@ -1,8 +1,9 @@
 """Does a feature know the target?
 
-Looked for on the judged rows: features that determine the target exactly, features of which the
-target is a sum or a difference, single features that rank it almost perfectly, rows that the fit
-had met before, and times that lie after the row's own.
+Looked for on the judged rows, in a holdout on fitted ones too: features that determine the target
+exactly, features of which the target is a sum or a difference, single features that rank it almost
+perfectly, rows that the fit had met before, and times that lie after the row's own. Copies of a row
+count once, and of a group one row: what repeats with its whole row proves nothing.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ import numpy as np
 
 from tenure.evaluation.bootstrap import exact_areas
 from tenure.evaluation.details import Leakage, LeakageFinding
-from tenure.evaluation.judged import Judged
+from tenure.evaluation.judged import Judged, row_hashes
 from tenure.evaluation.outputs import Truth
 from tenure.evaluation.partial_sums import exact_parts
 from tenure.records import Column, GateCheck, Outcome
 from tenure.spec.model import ModelSpec
 from tenure.spec.times import row_times
 
-ROWS = 10_000
 FEWEST_ROWS = 50
 FEWEST_REPEATED = 10
 """Rows of every class (or beside the commonest number) that must repeat a feature's value before
@@ -33,12 +33,10 @@ NUMBERS = {"int64", "float64", "bool"}
 
 def look(spec: ModelSpec, judged: Judged, features: tuple[Column, ...]) -> Leakage:
     """Return what was looked for and found."""
-    n = len(judged.truth)
-    rows = np.unique(np.linspace(0, n - 1, min(n, ROWS)).round().astype(int))
-    frame, truth = judged.frame.iloc[rows], judged.truth.take(rows)
+    frame, truth = _once(judged, spec, [each.name for each in features])
     accepted = set(spec.evaluation.leakage.accept)
     findings: list[LeakageFinding] = []
-    if len(rows) >= FEWEST_ROWS:
+    if len(truth) >= FEWEST_ROWS:
         for column in features:
             found = _single(column, frame[column.name], truth, accepted)
             findings += [found] if found is not None else []
@@ -50,7 +48,22 @@ def look(spec: ModelSpec, judged: Judged, features: tuple[Column, ...]) -> Leaka
     findings += _repeated(judged, spec)
     order = {"fail": 0, "warn": 1, "pass": 2}
     findings.sort(key=lambda each: order[each["outcome"]])
-    return Leakage(rows=len(rows), rows_of=n, accepted=sorted(accepted), findings=findings)
+    return Leakage(
+        rows=len(truth),
+        rows_of=len(judged.looked_at[1]),
+        accepted=sorted(accepted),
+        findings=findings,
+    )
+
+
+def _once(judged: Judged, spec: ModelSpec, features: list[str]) -> tuple[Any, Truth]:
+    frame, truth = judged.looked_at
+    if spec.data.group:
+        first = ~frame[spec.data.group].duplicated().to_numpy()
+    else:
+        _, places = np.unique(row_hashes(frame[features]), return_index=True)
+        first = np.isin(np.arange(len(frame)), places)
+    return frame.loc[first], truth.take(first)
 
 
 def leakage_check(found: Leakage, model: str) -> GateCheck:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tenure.evaluation.asking import ask_about_batch
-from tenure.evaluation.judged import Contender, Judged, clusters, row_hashes
+from tenure.evaluation.judged import Contender, Judged, clusters, row_hashes, spread
 from tenure.evaluation.outputs import Outputs, join, truth_of
 from tenure.records import Candidate, Snapshot
 from tenure.registry.frames import read_frames
@@ -71,6 +71,7 @@ def judge_progressive(
     rows = np.flatnonzero(_counted(spec, whole, snapshots, used, workspace))
     frame = whole.iloc[rows].reset_index(drop=True)
     truth = truth_of(frame[spec.data.target], staying[0].classes)
+    looked_at = spread(np.arange(len(frame)))
     batches = [whole.loc[places == place] for place in range(most)]
 
     def said_by(fits: Sequence[Candidate]) -> Outputs:
@@ -96,6 +97,7 @@ def judge_progressive(
         method="progressive",
         frame=frame,
         truth=truth,
+        looked_at=(frame.iloc[looked_at], truth.take(looked_at)),
         contenders=tuple(contenders),
         champion=said,
         unseen=unseen,
