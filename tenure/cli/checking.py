@@ -76,12 +76,7 @@ def check(
         return {"$comment": EDITOR, **ModelSpec.model_json_schema()}
     opened = open_workspace(workspace, project)
     readings = read_all(opened)
-    names = [reading.name for reading in readings]
-    if model is not None and model not in names:
-        near = nearest(model, names)
-        known = (", ".join(names) or "none") + (f" ({near})" if near else "")
-        raise ModelNotFound(model=model, known=known)
-    chosen = [reading for reading in readings if model in (None, reading.name)]
+    chosen = _chosen(model, readings)
     checked, found = [], _shared_sources(readings)
     for reading in chosen:
         about, mistakes = check_one(reading, opened)
@@ -94,6 +89,15 @@ def check(
         doubts=tuple(one for one in found if one.warning and one.file in files),
         strict=strict,
     )
+
+
+def _chosen(model: str | None, readings: list[Reading]) -> list[Reading]:
+    names = [reading.name for reading in readings]
+    if model is not None and model not in names:
+        near = nearest(model, names)
+        known = (", ".join(names) or "none") + (f" ({near})" if near else "")
+        raise ModelNotFound(model=model, known=known)
+    return [reading for reading in readings if model in (None, reading.name)]
 
 
 def check_one(reading: Reading, workspace: Workspace) -> tuple[Checked, list[Mistake]]:

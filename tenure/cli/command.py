@@ -124,6 +124,16 @@ def entry_of(command: Command, name: str) -> Callable[..., int]:
             write_error(crashed, as_json)
             return crashed.exit_code
 
+    entry.__signature__ = _with_options(signature)  # type: ignore[attr-defined]
+    entry.__annotations__ = {
+        parameter.name: parameter.annotation
+        for parameter in _with_options(signature).parameters.values()
+    }
+    return entry
+
+
+def _with_options(signature: inspect.Signature) -> inspect.Signature:
+    """Return a function's parameters with Typer's context before and `--json` behind them."""
     json_option = inspect.Parameter(
         "as_json",
         inspect.Parameter.KEYWORD_ONLY,
@@ -134,11 +144,7 @@ def entry_of(command: Command, name: str) -> Callable[..., int]:
         "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
     )
     parameters = [context, *signature.parameters.values(), json_option]
-    entry.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        sorted(parameters, key=lambda parameter: parameter.kind)
-    )
-    entry.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return entry
+    return inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
 
 
 def help_of(command: Command) -> str:
