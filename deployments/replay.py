@@ -7,15 +7,18 @@ heartbeat; in a replay there is none.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import prefect
+from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_LOGGING_LEVEL,
+    PREFECT_HOME,
     temporary_settings,
 )
 
@@ -25,7 +28,11 @@ from tenure.workspace import Workspace
 
 @contextmanager
 def replay(
-    workspace: Workspace, *, api: str, actor: str = "automation:replay", level: str = "ERROR"
+    workspace: Workspace,
+    *,
+    api: str,
+    actor: str = "automation:replay",
+    level: int = logging.ERROR,
 ) -> Iterator[None]:
     """Let flows that are called inside work on `workspace`, as runs of the server at `api`.
 
@@ -33,20 +40,43 @@ def replay(
         workspace: the one that `open_workspace()` returns inside.
         api: the server's address, with `/api`.
         actor: who the ledger says started the runs.
-        level: the least level of Prefect's own log lines.
+        level: the least level of log lines on the console; Prefect's pages show all.
     """
     before = os.environ.get("TENURE_WORKSPACE")
     os.environ["TENURE_WORKSPACE"] = str(workspace.root)
-    settings = {
+    settings: Any = {
         PREFECT_API_URL: api,
+        PREFECT_HOME: workspace.state / "prefect",
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-        PREFECT_LOGGING_LEVEL: level,
     }
     try:
-        with temporary_settings(updates=settings), prefect.tags(f"{ACTOR_TAG}{actor}"):
+        with (
+            temporary_settings(updates=settings),
+            prefect.tags(f"{ACTOR_TAG}{actor}"),
+            _quiet_console(level),
+        ):
             yield
+            APILogHandler().flush()
     finally:
         if before is None:
-            del os.environ["TENURE_WORKSPACE"]
+            os.environ.pop("TENURE_WORKSPACE", None)
         else:
             os.environ["TENURE_WORKSPACE"] = before
+
+
+@contextmanager
+def _quiet_console(level: int) -> Iterator[None]:
+    names = [None, "prefect", "prefect.flow_runs", "prefect.task_runs", "tenure"]
+    handlers = {
+        handler: handler.level
+        for name in names
+        for handler in logging.getLogger(name).handlers
+        if isinstance(handler, PrefectConsoleHandler)
+    }
+    for handler in handlers:
+        handler.setLevel(level)
+    try:
+        yield
+    finally:
+        for handler, former in handlers.items():
+            handler.setLevel(former)

@@ -14,6 +14,7 @@ from deployments.server import await_server
 from tasks.events import tell
 from tenure import intake
 from tenure.errors import TenureError
+from tenure.records import Batch
 from tenure.workspace import Workspace, open_workspace
 
 log = logging.getLogger(__name__)
@@ -24,17 +25,16 @@ ACTOR = "system:watcher"
 def watch(workspace: Workspace, stop: threading.Event) -> None:
     """Put each file that arrives on record and send its event, until `stop` is set."""
 
-    def on_arrival(model: str, location: str) -> None:
+    def on_arrival(model: str, batch: Batch) -> None:
+        log.warning("%s arrived for '%s': batch %s", batch.name, model, batch.digest[:12])
         try:
-            batch = intake.receive(model, location, workspace, actor=ACTOR)
-            log.warning("%s: batch %s of '%s'", batch.state, batch.digest[:12], model)
             tell(workspace)
-        except (TenureError, OSError) as error:
-            log.error("'%s' could not be taken for '%s': %s", location, model, error)
+        except TenureError as error:
+            log.error("Its event waits: %s", error)
 
     await_server()
     log.warning("Watching the sources of %s", workspace.root)
-    intake.watch(workspace, on_arrival, stop)
+    intake.watch(workspace, on_arrival, stop, actor=ACTOR)
 
 
 def main() -> int:

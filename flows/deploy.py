@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.choices import Model, Number, Reason
 from tasks import events, outcomes, pages, registry, runs, serving
+from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
 
@@ -16,7 +17,9 @@ from tenure.workspace import open_workspace
     description="Lets a version of a model serve; an older one is a rollback. Its artifact is "
     "checked before the slot moves, and no request fails while it does.",
     timeout_seconds=3600,
+    persist_result=False,
 )
+@storing_nothing
 def deploy(model: Model, version: Number, reason: Reason) -> State:
     """Let a version of a model serve from now on.
 
@@ -28,6 +31,6 @@ def deploy(model: Model, version: Number, reason: Reason) -> State:
     workspace, actor = open_workspace(), runs.actor()
     placed = registry.deploy(model, version, reason, workspace, actor)
     serving.roll_out(placed, workspace)
-    pages.draw_model(model, workspace)
     events.announce(workspace)
+    pages.draw_model(model, workspace)
     return outcomes.deployed(placed)

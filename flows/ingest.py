@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.choices import Model
 from tasks import events, intake, outcomes, runs, validation
+from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
 WAIT_S = 600
@@ -18,7 +19,9 @@ WAIT_S = 600
     description="Takes the files that have arrived for a model, validates each, and accepts it as "
     "an immutable snapshot or puts it in quarantine. A file that was judged before is left alone.",
     timeout_seconds=6 * 3600,
+    persist_result=False,
 )
+@storing_nothing
 def ingest(model: Model, path: str | None = None) -> State:
     """Take what arrived for a model: judge it, then accept it or put it in quarantine.
 

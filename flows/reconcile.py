@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks import events, outcomes, pages, reconciling, runs, serving
+from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
 
@@ -16,7 +17,9 @@ from tenure.workspace import open_workspace
     "sent, starts `ingest` for files that nobody took and `train` for data that nobody trained on, "
     "and carries the prediction server's log into the log of predictions.",
     timeout_seconds=1800,
+    persist_result=False,
 )
+@storing_nothing
 def reconcile() -> State:
     """Do what an event should have led to and did not."""
     workspace = open_workspace()

@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.choices import Model
 from tasks import outcomes, runs, serving
+from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
 
@@ -17,7 +18,9 @@ from tenure.workspace import open_workspace
     "version that serves, and writes the predictions to its destination. A file that was scored "
     "before is left alone.",
     timeout_seconds=12 * 3600,
+    persist_result=False,
 )
+@storing_nothing
 def score(model: Model) -> State:
     """Score the files that wait for a model.
 

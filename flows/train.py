@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.choices import Model
 from tasks import evaluation, events, outcomes, pages, registry, runs, serving, training
+from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
 
@@ -17,7 +18,9 @@ from tenure.workspace import open_workspace
     "that serves, registers it, and deploys it if it passes the gate. Where nothing is new, it "
     "ends at once.",
     timeout_seconds=24 * 3600,
+    persist_result=False,
 )
+@storing_nothing
 def train(model: Model) -> State:
     """Train a model, judge it against the champion, and deploy it if it is better.
 
@@ -39,7 +42,7 @@ def train(model: Model) -> State:
         if judged.promotes:
             placed = registry.deploy_judged(version, judged, workspace, actor)
             serving.roll_out(placed, workspace)
-        training.forget(model, workspace, actor)
-    pages.draw_version(version, workspace)
+        training.forget(model, workspace, actor=actor)
     events.announce(workspace)
+    pages.draw_version(version, workspace)
     return outcomes.trained(version, judged)

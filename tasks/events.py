@@ -72,7 +72,7 @@ def tell(workspace: Workspace) -> int:
         return 0
 
 
-@task(name="announce", timeout_seconds=120, **RETRIED)
+@task(name="announce", task_run_name="announce", timeout_seconds=120, **RETRIED)
 def announce(workspace: Workspace) -> int:
     """Send the events that the ledger's outbox holds."""
     return tell(workspace)

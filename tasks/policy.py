@@ -6,13 +6,22 @@ does the same as a task run twice: nothing, where the first attempt already took
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, ParamSpec, get_type_hints
 
 import httpx
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
 from prefect.tasks import exponential_backoff
 
 from tenure.errors import TenureError
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
 
 ATTEMPTS = 3
 
@@ -46,3 +55,28 @@ RETRIED: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
 }
+
+
+def storing_nothing(function: Callable[P, State]) -> Callable[P, State]:
+    """Let a flow that fails end in a failed state with the error's text.
+
+    Prefect stores the error of a flow that raises, pickled, whatever `persist_result` says
+    (prefect/flow_engine.py, `write_result=True`); a state that is returned is not stored. Who calls
+    the flow in this process still gets the error itself.
+    """
+
+    @functools.wraps(function)
+    def flow(*args: P.args, **kwargs: P.kwargs) -> State:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            log.exception("The run failed")
+            text = (
+                str(error) if isinstance(error, TenureError) else f"{type(error).__name__}: {error}"
+            )
+            return Failed(message=text, data=error)
+
+    # Prefect reads the parameters' types in this module, where their names mean nothing.
+    flow.__annotations__ = get_type_hints(function, include_extras=True)
+    flow.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
+    return flow

@@ -21,14 +21,14 @@ from tenure.workspace import Workspace
 WAITING_S = 20.0
 
 
-@task(name="start ingest", timeout_seconds=600, **RETRIED)
+@task(name="start ingest", task_run_name="start-ingest", timeout_seconds=600, **RETRIED)
 def start_ingests(workspace: Workspace) -> list[dict[str, Any]]:
     """Start `ingest` for each model with files that nobody took or judged."""
     found = [(spec.name, _to_take(spec, workspace)) for spec in _sound_specs(workspace)]
     return [start(Start("ingest", model, digest_of(places))) for model, places in found if places]
 
 
-@task(name="start train", timeout_seconds=600, **RETRIED)
+@task(name="start train", task_run_name="start-train", timeout_seconds=600, **RETRIED)
 def start_trainings(workspace: Workspace) -> list[dict[str, Any]]:
     """Start `train` for each model with data that no version was trained on."""
     specs = [spec for spec in _sound_specs(workspace) if spec.training.on_arrival]

@@ -33,7 +33,7 @@ def roll_out(placed: Assignment, workspace: Workspace) -> Acknowledgement:
     return followed
 
 
-@task(name="carry predictions", timeout_seconds=1200, **RETRIED)
+@task(name="carry predictions", task_run_name="carry-predictions", timeout_seconds=1200, **RETRIED)
 def carry_predictions(workspace: Workspace) -> None:
     """Carry the prediction server's log frames into the log's Parquet."""
     predictions.carry(workspace)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from prefect import task
+from prefect.runtime import task_run
 
 from tasks import shown
 from tasks.policy import RETRIED
 from tenure import training
-from tenure.records import Candidate, Version
+from tenure.records import Candidate
 from tenure.training import FitOrder, TrainingPlan
 from tenure.workspace import Workspace
 
@@ -22,21 +23,14 @@ def plan(model: str, workspace: Workspace) -> TrainingPlan:
     return made
 
 
-@task(name="look up", task_run_name="look-up-{model}", timeout_seconds=600, **RETRIED)
-def current_version(model: str, workspace: Workspace) -> Version | None:
-    """Return the newest version if a training now would only make it again."""
-    return training.current_version(model, workspace)
-
-
-@task(name="let go", task_run_name="let-go-{model}", timeout_seconds=600, **RETRIED)
-def forget(model: str, workspace: Workspace, actor: str) -> None:
-    """Let go of fits that no later comparison can ask for."""
-    training.forget(model, workspace, actor=actor)
+def _fit_name() -> str:
+    order: FitOrder = task_run.parameters["order"]
+    return f"train-{order.training_set.span}{'-holding-out' if order.holdout else ''}"
 
 
 @task(
     name="train",
-    task_run_name="train-{order.training_set.span}",
+    task_run_name=_fit_name,
     timeout_seconds=FIT_LIMIT_S,
     **RETRIED,
 )
@@ -52,3 +46,8 @@ def fit_all(plan: TrainingPlan, workspace: Workspace, actor: str) -> list[Candid
         fits.append(fit(plan.model, order, workspace, actor))
         bar.show(len(fits), len(plan.fits))
     return fits
+
+
+# What follows asks and tidies: no steps of their own in a run's graph.
+current_version = training.current_version
+forget = training.forget

@@ -2,6 +2,8 @@
 
 import httpx
 import pytest
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
 import tasks.evaluation
@@ -13,8 +15,6 @@ import tasks.registry
 import tasks.serving
 import tasks.training
 import tasks.validation
-from prefect import Task
-from prefect.cache_policies import NO_CACHE
 from tasks.policy import is_transient, retry_condition
 from tenure.errors import LedgerBusy, StaleEpoch, TrainingSetRefused
 

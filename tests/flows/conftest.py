@@ -1,0 +1,37 @@
+"""One Prefect server for all flow tests, and a model whose data can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.replay import replay
+from tenure.workspace import Workspace
+from tests.acceptance.conftest import SPEC
+from tests.acceptance.recipe import make_batch
+from tests.servers import prefect_server
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of this test run, with /api."""
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as address:
+        yield address
+
+
+@pytest.fixture
+def loans(workspace: Workspace, api: str) -> Iterator[Workspace]:
+    """A workspace with one model and an empty source; flows called inside are the server's runs."""
+    (workspace.models_folder / "loans.yaml").write_text(SPEC)
+    (workspace.root / "data/loans").mkdir(parents=True)
+    with replay(workspace, api=api, actor="automation:test"):
+        yield workspace
+
+
+def drop(workspace: Workspace, name: str, rows: int, seed: int, *, early: bool = False) -> Path:
+    """Put a batch into the model's source."""
+    file = workspace.root / "data/loans" / name
+    make_batch(rows, seed, early=early).to_csv(file, index=False)
+    return file
