@@ -81,15 +81,18 @@ def told_after(head: Head, kind: str, body: dict[str, Any]) -> Line:
     return next_line(head, kind=kind, model="fraud", body=body, **times, **SAID)
 
 
-def median_ms(do: Callable[[int], object], times: int) -> float:
-    """Return the median wall time of one call, in milliseconds."""
-    do(0)
-    took = []
-    for turn in range(1, times + 1):
-        begun = time.perf_counter()
-        do(turn)
-        took.append(time.perf_counter() - begun)
-    return statistics.median(took) * 1000
+def in_turn(does: dict[str, Callable[[int], object]], times: int) -> dict[str, float]:
+    """Return the median wall time of each call in milliseconds; they take turns.
+
+    So whatever else this machine does meanwhile falls on all of them alike.
+    """
+    took: dict[str, list[float]] = {name: [] for name in does}
+    for turn in range(times + 1):
+        for name, do in does.items():
+            begun = time.perf_counter()
+            do(turn)
+            took[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(each[1:]) * 1000 for name, each in took.items()}
 
 
 def one_fsync(folder: Path) -> Callable[[int], None]:
@@ -119,8 +122,8 @@ def promoting(ledger: Ledger, versions: int) -> Callable[[int], object]:
 
 def registering(ledger: Ledger) -> Callable[[int], object]:
     """Return what registers one more version, the ledger's part: number, row, audit, anchor."""
-    fits = [lives.candidate_record("fraud", f"fresh {turn}") for turn in range(2_000)]
-    for fit in fits[:400]:
+    fits = [lives.candidate_record("fraud", f"fresh {turn}") for turn in range(400)]
+    for fit in fits:
         ledger.record_candidate(fit, actor=SAID["actor"])
 
     def register(turn: int) -> object:
@@ -131,21 +134,32 @@ def registering(ledger: Ledger) -> Callable[[int], object]:
     return register
 
 
-def measure(folder: Path, versions: int, times: int) -> dict[str, float]:
-    """Return median milliseconds by operation at one size."""
-    begun = time.perf_counter()
-    ledger = seed(folder / f"{versions}", versions)
-    print(f"seeded {versions} versions in {time.perf_counter() - begun:.0f} s", flush=True)
-    promote, sync = promoting(ledger, versions), one_fsync(folder)
-    found = {"one fsync": median_ms(sync, times)}
-    ledger.database.anchored = False
-    found["promote, not anchored"] = median_ms(promote, times)
-    ledger.database.anchored = True
-    found["one fsync again"] = median_ms(sync, times)
-    found["promote"] = median_ms(promote, times)
-    found["get the champion"] = median_ms(lambda _: ledger.slot("fraud"), times)
-    found["list the newest 100"] = median_ms(lambda _: ledger.versions("fraud"), times)
-    found["register"] = median_ms(registering(ledger), min(times, 399))
+def measure(folder: Path, times: int) -> dict[int, dict[str, float]]:
+    """Return median milliseconds by size and operation; the sizes take turns."""
+    ledgers = {}
+    for size in SIZES:
+        begun = time.perf_counter()
+        ledgers[size] = seed(folder / f"{size}", size)
+        print(f"seeded {size} versions in {time.perf_counter() - begun:.0f} s", flush=True)
+    found: dict[int, dict[str, float]] = {size: {} for size in SIZES}
+    sync = one_fsync(folder)
+
+    def note(name: str, make: Callable[[Ledger, int], Callable[[int], object]]) -> None:
+        does = {f"{size}": make(ledger, size) for size, ledger in ledgers.items()}
+        took = in_turn({"floor": sync, **does}, times)
+        for size in SIZES:
+            found[size][name] = took[f"{size}"]
+            found[size][f"one fsync beside {name}"] = took["floor"]
+
+    for ledger in ledgers.values():
+        ledger.database.anchored = False
+    note("promote, not anchored", promoting)
+    for ledger in ledgers.values():
+        ledger.database.anchored = True
+    note("promote", promoting)
+    note("register", lambda ledger, _: registering(ledger))
+    note("get the champion", lambda ledger, _: lambda _: ledger.slot("fraud"))
+    note("list the newest 100", lambda ledger, _: lambda _: ledger.versions("fraud"))
     return found
 
 
@@ -217,13 +231,13 @@ def report(ours: dict[int, dict[str, float]], theirs: dict[str, Any] | None) -> 
 def main() -> None:
     """Measure, print both sides, and end with the aims."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--times", type=int, default=200, help="at most 399")
     parser.add_argument("--peer-times", type=int, default=15)
     parser.add_argument("--without-peer", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tenure bench ") as name:
         folder = Path(name)
-        ours = {size: measure(folder, size, options.times) for size in SIZES}
+        ours = measure(folder, options.times)
         theirs = None if options.without_peer else peer(folder, options.peer_times)
         rate = writers(folder, 8, 100)
     report(ours, theirs)
@@ -237,8 +251,18 @@ def main() -> None:
             ">=",
             200,
         )
-    aim("promote_in_fsyncs", middle["promote, not anchored"] / middle["one fsync"], "<=", 5)
-    aim("promote_anchored_in_fsyncs", middle["promote"] / middle["one fsync again"], "<=", 10)
+    aim(
+        "promote_in_fsyncs",
+        middle["promote, not anchored"] / middle["one fsync beside promote, not anchored"],
+        "<=",
+        5,
+    )
+    aim(
+        "promote_anchored_in_fsyncs",
+        middle["promote"] / middle["one fsync beside promote"],
+        "<=",
+        10,
+    )
     for operation in ("promote", "get the champion", "list the newest 100", "register"):
         ratio = ours[100_000][operation] / ours[100][operation]
         aim(f"{operation.replace(' ', '_')}_at_100000_as_at_100", ratio, "<=", 1.5)
