@@ -172,19 +172,22 @@ def _policy(warns: bool) -> str:
 
 def _in_earlier_batches(judged: Judged, distinct: Any) -> int:
     """Count the keys of this batch that an accepted one brought; its own rows do not count."""
+    import pyarrow as pa
+
     names = judged.data.key
     kinds = {column.name: column.type for column in judged.staged.columns}
-    found = 0
-    for snapshot in open_ledger(judged.workspace).snapshots(judged.staged.model):
-        if snapshot.digest == judged.staged.digest:
-            return 0
-        if not _same_kinds(snapshot.columns, kinds, names):
-            continue
-        known = read_table(snapshot.object, judged.workspace, names).group_by(names).aggregate([])
-        fresh = distinct.join(known, names, join_type="left anti")
-        found += distinct.num_rows - fresh.num_rows
-        distinct = fresh
-    return found
+    snapshots = open_ledger(judged.workspace).snapshots(judged.staged.model)
+    if any(snapshot.digest == judged.staged.digest for snapshot in snapshots):
+        return 0
+    known = [
+        read_table(snapshot.object, judged.workspace, names)
+        for snapshot in snapshots
+        if _same_kinds(snapshot.columns, kinds, names)
+    ]
+    if not known:
+        return 0
+    fresh = distinct.join(pa.concat_tables(known), names, join_type="left anti")
+    return distinct.num_rows - fresh.num_rows
 
 
 def _same_kinds(columns: tuple[Column, ...], kinds: dict[str, str], names: list[str]) -> bool:
