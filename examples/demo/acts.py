@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 
 from examples.demo.screen import Screen, Told
-from examples.demo.stage import NotAsPromised, clock_of, hands_off, quieten
+from examples.demo.stage import NotAsPromised, clock_of, hands_off
 from examples.fraud import transactions as fraud
 from examples.iris import flowers
 from tenure.records import Batch, BatchState, Evaluation, Version
@@ -42,7 +42,6 @@ def play(workspace: Workspace, addresses: dict[str, str], screen: Screen) -> Tol
     """
     from deployments.replay import replay
 
-    quieten()
     today = datetime.now(fraud.ZONE).date()
     with hands_off(addresses["api"]), replay(workspace, api=addresses["api"]):
         clock_of(workspace).set(_at(_start(today), 6))

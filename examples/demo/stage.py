@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import threading
@@ -74,17 +73,6 @@ def _warm_up() -> None:
     """Import what flows need while the server starts."""
     import flows.ingest
     import flows.train  # noqa: F401
-
-
-def quieten() -> None:
-    """Keep log lines off the screen; Prefect's server still gets them, run by run."""
-    from prefect.logging.configuration import setup_logging
-
-    setup_logging()
-    for name in ("", "prefect", "prefect.extra"):
-        for handler in logging.getLogger(name).handlers:
-            if type(handler).__name__ == "PrefectConsoleHandler":
-                handler.setLevel(logging.CRITICAL + 1)
 
 
 def stop(workspace: Workspace, screen: Screen) -> None:
