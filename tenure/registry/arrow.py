@@ -102,6 +102,7 @@ def write_table(
     import pyarrow.parquet as pq
 
     target = io.BytesIO()
+    texts = [column.name for column in columns if column.type in ("category", "string", "date")]
     pq.write_table(
         table.select([column.name for column in columns]).replace_schema_metadata(None),
         target,
@@ -109,7 +110,7 @@ def write_table(
         compression_level=_ZSTD_LEVEL,
         row_group_size=ROW_GROUP,
         # Numbers gain little from a dictionary, and trying one doubles the time of a write.
-        use_dictionary=[c.name for c in columns if c.type in ("category", "string", "date")],
+        use_dictionary=texts,  # type: ignore[arg-type]
         store_schema=False,
     )
     data = target.getbuffer()
