@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import threading
@@ -14,6 +15,7 @@ from examples.demo.screen import Screen
 from tenure.workspace import SimulatedClock, Workspace, open_workspace
 
 MODELS = ("iris", "fraud")
+HEAVY = ("pandas", "sklearn.ensemble", "great_expectations")
 STATE = "# Made by `make demo`: its past days are replayed, so each page says `simulated clock`.\n"
 
 
@@ -71,8 +73,8 @@ def start(workspace: Workspace, screen: Screen) -> dict[str, str]:
 
 def _warm_up() -> None:
     """Import what flows need while the server starts."""
-    import flows.ingest
-    import flows.train  # noqa: F401
+    for name in ("flows.ingest", "flows.train", *HEAVY):
+        importlib.import_module(name)
 
 
 def stop(workspace: Workspace, screen: Screen) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -229,4 +230,4 @@ def write(day: date, frame: Any, folder: Path = SOURCE) -> Path:
 if __name__ == "__main__":
     last = datetime.now(ZONE).date()
     for when, traffic in days(last - timedelta(days=14), 14):
-        print(f"{len(traffic)} transactions in {write(when, traffic)}")
+        print(f"{len(traffic)} transactions in {relpath(write(when, traffic))}")

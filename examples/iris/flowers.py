@@ -7,6 +7,7 @@ them into the workspace's source folder.
 
 from __future__ import annotations
 
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -47,4 +48,4 @@ def write(folder: Path = SOURCE) -> Path:
 
 
 if __name__ == "__main__":
-    print(f"150 flowers in {write()}")
+    print(f"150 flowers in {relpath(write())}")

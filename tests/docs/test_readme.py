@@ -43,10 +43,9 @@ def checkout(tmp_path):
     """A copy of what a clone would hold, in a path with a blank."""
     copy = tmp_path / "a clone"
     copy.mkdir()
-    without = shutil.ignore_patterns("__pycache__", "data", ".tenure")
+    without = shutil.ignore_patterns("__pycache__", "*.csv", ".tenure")
     for name in ("tenure", "tasks", "flows", "deployments", "examples", "config"):
         shutil.copytree(PROJECT / name, copy / name, ignore=without)
-    (copy / "examples" / "iris" / "data").mkdir()
     return copy
 
 
