@@ -50,7 +50,7 @@ def play(history: History, workspace: Workspace, *, last: int | None, say: Say) 
         workspace.clock.set(history.arrives_at(week))
         write_week(rows, workspace.root / "arrivals" / history.model, week)
         known = {each.digest for each in ledger.snapshots(history.model)}
-        ingest(history.model)
+        _end(ingest(history.model, return_state=True))
         fresh = [each for each in ledger.snapshots(history.model) if each.digest not in known]
         record: dict[str, Any] = {"model": history.model, "week": week, "rows": len(rows) - 1}
         quarantined = ledger.batches(history.model, state=BatchState.QUARANTINED, limit=1000)
@@ -59,13 +59,19 @@ def play(history: History, workspace: Workspace, *, last: int | None, say: Say) 
         record["served"] = _served(history.model, serving.version if serving else None, workspace)
         record["metric"] = policies.judge(history, fresh[0], workspace) if fresh else {}
         if fresh and week >= history.warm_up - 1:
-            train(history.model)
+            _end(train(history.model, return_state=True))
             record["judged"] = _judged(history.model, workspace)
         fits = ledger.candidates(history.model, kept=False)
         record["fits"] = len(fits)
         record["fit_cpu_s"] = sum(each.lineage.cpu_s for each in fits)
         record |= {"cpu_s": _cpu_s(), "wall_s": time.perf_counter() - begun}
         say(record)
+
+
+def _end(state: Any) -> None:
+    """Raise what ended a run badly; what a run did stands in the ledger."""
+    if not state.is_completed():
+        state.result(raise_on_failure=True)
 
 
 def _served(model: str, number: int | None, workspace: Workspace) -> dict[str, Any] | None:
@@ -102,9 +108,9 @@ def play_leak(history: History, workspace: Workspace) -> dict[str, Any]:
     for week, rows in enumerate(history.weeks(workspace.project)[:LEAK_WEEKS]):
         write_week(rows, folder, week)
     workspace.clock.set(history.arrives_at(LEAK_WEEKS))
-    ingest(model)
+    _end(ingest(model, return_state=True))
     try:
-        train(model)
+        _end(train(model, return_state=True))
         reason = _judged(model, workspace)["reason"]
     except TenureError as error:
         reason = str(error)
