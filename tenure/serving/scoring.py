@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -99,39 +99,80 @@ def score(
     source, destination = _places(spec, workspace)
     champion = _Champion(model, workspace)
     champion.now()
+    work = _Work(spec, source, destination, champion, actor)
     files = source.names(_scoring(spec).pattern)
-    scored: list[Scored] = []
-    failed: list[tuple[str, str]] = []
-    waiting: list[str] = []
-    known = 0
     for place, name in enumerate(files):
         if progress is not None:
             progress(place, len(files), name)
-        content = source.settled_content(name)
-        if content is None:
-            waiting.append(name)
-            continue
-        digest = hashlib.sha256(content).hexdigest()
-        if destination.has_scored(name, digest):
-            known += 1
-            continue
-        try:
-            scored.append(_score_one(name, content, digest, champion, destination, spec, actor))
-        except (BadFile, BadRows, ValueError, TypeError, ArithmeticError) as error:
-            failed.append((name, _reason(error)))
-            _log.warning("'%s' of '%s' cannot be scored: %s", name, model, failed[-1][1])
+        work.take(name)
     if progress is not None:
         progress(len(files), len(files), "")
-    return ScoreSummary(
-        model=model,
-        scored=tuple(each.input for each in scored),
-        known=known,
-        rows=sum(each.rows for each in scored),
-        versions=tuple(sorted({each.version for each in scored})),
-        failed=tuple(failed),
-        waiting=tuple(waiting),
-        destination=destination.where,
-    )
+    return work.summary()
+
+
+@dataclass
+class _Work:
+    """One run's way through the files of a source."""
+
+    spec: ModelSpec
+    source: Folder
+    destination: Folder
+    champion: _Champion
+    actor: str
+    scored: list[Scored] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    known: int = 0
+
+    def take(self, name: str) -> None:
+        content = self.source.settled_content(name)
+        if content is None:
+            self.waiting.append(name)
+            return
+        digest = hashlib.sha256(content).hexdigest()
+        if self.destination.has_scored(name, digest):
+            self.known += 1
+            return
+        try:
+            self.scored.append(self._score(name, content, digest))
+        except (BadFile, BadRows, ValueError, TypeError, ArithmeticError) as error:
+            self.failed.append((name, _reason(error)))
+            _log.warning("a file of '%s' cannot be scored: %s", self.spec.name, _reason(error))
+
+    def _score(self, name: str, content: bytes, digest: str) -> Scored:
+        slot, runtime = self.champion.now()
+        data = self.spec.data
+        keys = _key_columns(self.spec, runtime)
+        rows = read_rows(name, content, (*runtime.asked, *keys), data)
+        kept = treat_frame(rows.filter([key.name for key in keys]), data, runtime.workspace)
+        record = Scored(
+            model=self.spec.name,
+            input=name,
+            digest=digest,
+            rows=len(rows),
+            version=runtime.version,
+            epoch=slot.epoch,
+            actor=self.actor,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        chunks = (
+            _chunk(rows.iloc[start : start + CHUNK_ROWS], start, runtime, kept, record)
+            for start in range(0, len(rows), CHUNK_ROWS)
+        )
+        self.destination.keep(record, chunks)
+        return record
+
+    def summary(self) -> ScoreSummary:
+        return ScoreSummary(
+            model=self.spec.name,
+            scored=tuple(each.input for each in self.scored),
+            known=self.known,
+            rows=sum(each.rows for each in self.scored),
+            versions=tuple(sorted({each.version for each in self.scored})),
+            failed=tuple(self.failed),
+            waiting=tuple(self.waiting),
+            destination=self.destination.where,
+        )
 
 
 def _scoring(spec: ModelSpec) -> ScoringSpec:
@@ -153,37 +194,6 @@ def _places(spec: ModelSpec, workspace: Workspace) -> tuple[Folder, Folder]:
 def _reason(error: Exception) -> str:
     # scikit-learn's texts may quote a row.
     return str(error) if isinstance(error, TenureError) else f"{type(error).__name__}."
-
-
-def _score_one(
-    name: str,
-    content: bytes,
-    digest: str,
-    champion: _Champion,
-    destination: Folder,
-    spec: ModelSpec,
-    actor: str,
-) -> Scored:
-    slot, runtime = champion.now()
-    keys = _key_columns(spec, runtime)
-    rows = read_rows(name, content, (*runtime.asked, *keys), spec.data)
-    kept = treat_frame(rows.filter([key.name for key in keys]), spec.data, runtime.workspace)
-    record = Scored(
-        model=spec.name,
-        input=name,
-        digest=digest,
-        rows=len(rows),
-        version=runtime.version,
-        epoch=slot.epoch,
-        actor=actor,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    chunks = (
-        _chunk(rows.iloc[start : start + CHUNK_ROWS], start, runtime, kept, record)
-        for start in range(0, len(rows), CHUNK_ROWS)
-    )
-    destination.keep(record, chunks)
-    return record
 
 
 def _key_columns(spec: ModelSpec, runtime: Runtime) -> tuple[Column, ...]:

@@ -10,6 +10,8 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
 
 import uvicorn
 
@@ -39,12 +41,46 @@ class DrainingServer(uvicorn.Server):
                 cycle.keep_alive = False
         await asyncio.sleep(self._app.limits.drain_s)
         for listener in sockets or []:
-            # What is still in the kernel's queue would be reset when the socket closes.
-            listener.listen(0)
-        await asyncio.sleep(0.05)
+            await self._take_last(listener)
+        await self._let_go()
         await super().shutdown(sockets)
         # uvicorn would raise the signal again; a server that was told to stop and did ends well.
         self._captured_signals.clear()
+
+    async def _take_last(self, listener: socket.socket) -> None:
+        # Connections in the kernel's queue are reset when the last handle of a listening socket is
+        # closed: so the loop's is closed first, and what the queue still holds is taken by hand.
+        loop = asyncio.get_running_loop()
+        listener.listen(0)
+        with listener.dup() as rest:
+            rest.setblocking(False)
+            for server in self.servers:
+                server.close()
+            listener.close()
+            await asyncio.sleep(0)
+            taken = []
+            with suppress(BlockingIOError):
+                while True:
+                    taken.append(rest.accept()[0])
+        for connection in taken:
+            await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        return make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    async def _let_go(self) -> None:
+        # A connection that was just made has a request on its way, which uvicorn would cut off; one
+        # that sends nothing is closed by its own clock.
+        loop = asyncio.get_running_loop()
+        due_at = loop.time() + self._app.limits.header_timeout_s
+        while loop.time() < due_at:
+            cycles = [getattr(each, "cycle", None) for each in self.server_state.connections]
+            if all(cycle is not None and cycle.response_complete for cycle in cycles):
+                return
+            await asyncio.sleep(0.02)
 
 
 def serve(

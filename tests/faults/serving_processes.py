@@ -23,7 +23,7 @@ from tenure.serving.status import ServerStatus
 from tenure.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 @dataclass
