@@ -50,6 +50,9 @@ lock: install
 trial: install
 	@$(BIN)/python -m benchmarks.trial
 
+bench-gate: install
+	@$(BIN)/python -m benchmarks.gate
+
 bench-pipeline: install
 	@$(BIN)/python -m benchmarks.pipeline
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tenure.evaluation import bootstrap
 from tenure.evaluation.gate import Evidence
-from tenure.evaluation.metrics import Z95, Metric, estimate, standard_error
+from tenure.evaluation.metrics import Z95, Metric, ends, estimate
 from tenure.evaluation.outputs import Outputs, Truth
 
 
@@ -146,11 +146,8 @@ def intervals(
         if known is None:
             found[metric.name] = (None, None, None)
             continue
-        half = Z95 * standard_error(known.influence, cluster)
-        if np.isfinite(half):
-            found[metric.name] = (known.value, known.value - half, known.value + half)
-        else:
-            found[metric.name] = (known.value, None, None)
+        interval = ends(metric, known, cluster)
+        found[metric.name] = (known.value, *interval) if interval else (known.value, None, None)
     return found
 
 
@@ -169,12 +166,12 @@ def _areas_with_ends(
     count = len(truth) if cluster is None else int(cluster.max()) + 1
     ranking = bootstrap.rank(score, positive, cluster)
     drawn = bootstrap.resample([ranking], clusters=count, resamples=resamples, seed=seed)[:, 0]
-    ends = np.nanquantile(drawn, [0.025, 0.975], axis=0)
+    tails = np.nanquantile(drawn, [0.025, 0.975], axis=0)
     return {
         metric.name: (
             exact[metric.area or 0],
-            float(ends[0, metric.area or 0]),
-            float(ends[1, metric.area or 0]),
+            float(tails[0, metric.area or 0]),
+            float(tails[1, metric.area or 0]),
         )
         for metric in metrics
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,39 +48,30 @@ def judge_holdout(
     """
     named = {digest for each in candidates for digest in each.training_set.snapshots}
     used = tuple(each for each in snapshots if each.digest in named)
-    held = {each.id: parts_on(each, used, snapshots, workspace) == HELD for each in candidates}
-    staying = sorted(candidates, key=lambda each: -int(held[each.id].sum()))
-    notes = []
-    wanted = spec.evaluation.gate.min_rows
-    while len(staying) > 1 and _common(held, staying).sum() < wanted:
-        left = staying.pop()
-        notes.append(f"Span '{left.training_set.span}' holds too few rows to be compared.")
-    rows = np.flatnonzero(_common(held, staying))
+    parts = {each.id: parts_on(each, used, snapshots, workspace) for each in candidates}
+    staying, notes = _contest(candidates, parts, spec.evaluation.gate.min_rows)
+    rows = np.flatnonzero(_common(parts, staying))
     batch = np.repeat(np.arange(len(used)), [each.rows for each in used])[rows]
     whole = read_frames(spec.name, [each.digest for each in used], workspace)
     frame = whole.iloc[rows].reset_index(drop=True)
-    first = staying[0]
-    parts = parts_on(first, used, snapshots, workspace)
-    looked_at = whole.iloc[spread(np.flatnonzero(parts > 0))]
-    hashes = row_hashes(whole)
-    truth = truth_of(frame[spec.data.target], first.classes)
-    chosen = [each for each in candidates if each in staying]
-    contenders = tuple(
-        Contender(candidate=each, outputs=ask(each, frame, first.classes, workspace), asked=(each,))
-        for each in chosen
-    )
+    classes, widest = staying[0].classes, parts[staying[0].id]
+    looked_at = whole.iloc[spread(np.flatnonzero(widest > 0))]
     unseen, outputs = np.zeros(len(rows), dtype=bool), None
     if champion is not None:
         unseen = (parts_on(champion, used, snapshots, workspace) != FITTED)[rows]
-        outputs = ask(champion, frame, first.classes, workspace)
+        outputs = ask(champion, frame, classes, workspace)
     how = _split_words(spec)
     cluster, words = clusters(spec.data, frame, batch, is_series=how.startswith("the newest"))
     return Judged(
         method="holdout",
         frame=frame,
-        truth=truth,
-        looked_at=(looked_at, truth_of(looked_at[spec.data.target], first.classes)),
-        contenders=contenders,
+        truth=truth_of(frame[spec.data.target], classes),
+        looked_at=(looked_at, truth_of(looked_at[spec.data.target], classes)),
+        contenders=tuple(
+            Contender(candidate=each, outputs=ask(each, frame, classes, workspace), asked=(each,))
+            for each in candidates
+            if each in staying
+        ),
         champion=outputs,
         unseen=unseen,
         batch=batch,
@@ -88,13 +79,30 @@ def judge_holdout(
         cluster=cluster,
         clustered_by=words,
         split=f"{how}, {spec.training.split.test_share:.0%} of the labelled rows",
-        repeated=int(np.isin(hashes[rows], hashes[parts == FITTED]).sum()),
+        repeated=_repeated(whole, rows, widest),
         notes=notes,
     )
 
 
-def _common(held: dict[str, np.ndarray], candidates: Sequence[Candidate]) -> np.ndarray:
-    return np.logical_and.reduce([held[each.id] for each in candidates])
+def _contest(
+    candidates: Sequence[Candidate], parts: dict[str, np.ndarray], wanted: int
+) -> tuple[list[Candidate], list[str]]:
+    """Return who stays, those with the most held rows first, and a note on each who does not."""
+    staying = sorted(candidates, key=lambda each: -int((parts[each.id] == HELD).sum()))
+    notes = []
+    while len(staying) > 1 and _common(parts, staying).sum() < wanted:
+        left = staying.pop()
+        notes.append(f"Span '{left.training_set.span}' holds too few rows to be compared.")
+    return staying, notes
+
+
+def _repeated(whole: Any, rows: np.ndarray, parts: np.ndarray) -> int:
+    hashes = row_hashes(whole)
+    return int(np.isin(hashes[rows], hashes[parts == FITTED]).sum())
+
+
+def _common(parts: dict[str, np.ndarray], candidates: Sequence[Candidate]) -> np.ndarray:
+    return np.logical_and.reduce([parts[each.id] == HELD for each in candidates])
 
 
 def _split_words(spec: ModelSpec) -> str:

@@ -16,7 +16,7 @@ from tenure.evaluation.compare import Paired, compare, intervals
 from tenure.evaluation.details import Details
 from tenure.evaluation.gate import Decision, decide
 from tenure.evaluation.holdout import judge_holdout
-from tenure.evaluation.judged import Judged
+from tenure.evaluation.judged import Contender, Judged
 from tenure.evaluation.leakage import leakage_check
 from tenure.evaluation.metrics import KNOWN, PRIMARY, Metric, metrics_for, value_of
 from tenure.evaluation.page_parts import Answers, details_of, empty_details
@@ -67,44 +67,55 @@ def evaluate(model: str, candidates: Sequence[Candidate], workspace: Workspace) 
     primary = _metrics(spec, judged.truth.kind)
     paired, decision = _compare(spec, judged, reigning, primary)
     place = decision.chosen if decision else _best(judged, primary)
-    contender = judged.contenders[place]
-    subject = checks.Subject(
-        spec=spec,
-        judged=judged,
-        contender=contender,
-        primary=primary,
-        values=intervals(
-            metrics_for(judged.truth.kind),
-            judged.truth,
-            contender.outputs,
-            cluster=judged.cluster,
-            resamples=spec.evaluation.gate.resamples,
-            seed=spec.training.seed,
-        ),
-        seed=spec.training.seed,
-    )
+    subject = _subject(spec, judged, judged.contenders[place], primary)
     plain = baseline(_known_target(spec, judged, snapshots, workspace), judged.truth, primary.name)
     answers = Answers(subject=subject, place=place, champion=reigning.number, baseline=plain)
-    found = [
-        checks.enough_rows(judged, spec),
-        checks.usable_predictions(contender, model),
-        *checks.floors(subject),
-        checks.beats_baseline(subject, plain),
-    ]
-    by_slice, answers.slice_floors = checks.slice_floors(subject)
-    found += by_slice
+    found = _asked_alone(answers)
     details = details_of(answers, paired, workspace)
     if details["leakage"] is not None:
         found.append(leakage_check(details["leakage"], model))
-    if judged.method == "progressive" and (
-        decision is None or decision.verdict is GateVerdict.WINS
-    ):
-        alike = agreement(judged, contender, primary, subject.seed, workspace)
+    may_win = decision is None or decision.verdict is GateVerdict.WINS
+    if judged.method == "progressive" and may_win:
+        alike = agreement(judged, subject.contender, primary, subject.seed, workspace)
         details["agreement"] = alike
         found.append(agreement_check(alike, primary, model))
     comparison = _comparison(spec, judged, reigning, primary, paired, decision)
     evaluation = _verdict(spec, subject, reigning, found, comparison, decision)
     return _keep(evaluation, details, workspace)
+
+
+def _subject(
+    spec: ModelSpec, judged: Judged, contender: Contender, primary: Metric
+) -> checks.Subject:
+    values = intervals(
+        metrics_for(judged.truth.kind),
+        judged.truth,
+        contender.outputs,
+        cluster=judged.cluster,
+        resamples=spec.evaluation.gate.resamples,
+        seed=spec.training.seed,
+    )
+    return checks.Subject(
+        spec=spec,
+        judged=judged,
+        contender=contender,
+        primary=primary,
+        values=values,
+        seed=spec.training.seed,
+    )
+
+
+def _asked_alone(answers: Answers) -> list[GateCheck]:
+    """Ask what needs no champion; slices' outcomes go to the answers as well."""
+    subject = answers.subject
+    by_slice, answers.slice_floors = checks.slice_floors(subject)
+    return [
+        checks.enough_rows(subject.judged, subject.spec),
+        checks.usable_predictions(subject.contender, subject.spec.name),
+        *checks.floors(subject),
+        checks.beats_baseline(subject, answers.baseline),
+        *by_slice,
+    ]
 
 
 def load_details(evaluation: Evaluation, workspace: Workspace) -> Details:

@@ -44,6 +44,13 @@ class Metric:
         """1 if more is better, else -1."""
         return 1 if self.higher_is_better else -1
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that there can be."""
+        if self.name == "r2":
+            return -np.inf, 1.0
+        return (0.0, np.inf) if self.name == "log_loss" or self.kinds == NUMBERS else (0.0, 1.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -286,6 +293,28 @@ def value_of(metric: Metric, truth: Truth, outputs: Outputs) -> float | None:
         return None
     value = bootstrap.exact_areas(outputs.score, truth.positive)[metric.area]
     return value if np.isfinite(value) else None
+
+
+def ends(metric: Metric, found: Estimate, cluster: np.ndarray | None) -> tuple[float, float] | None:
+    """Return the 95 % interval of a mean metric, None where a single cluster tells nothing.
+
+    A share of rows gets Wilson's interval (1927) at the size that its clustered error amounts to,
+    so that a perfect score on few rows is not called certain; others the normal's, within bounds.
+    """
+    error = standard_error(found.influence, cluster)
+    if not np.isfinite(error):
+        return None
+    if metric.columns is not _hits:
+        low, high = metric.bounds
+        half = Z95 * error
+        return max(found.value - half, low), min(found.value + half, high)
+    share = found.value
+    count = len(found.influence) if cluster is None else int(cluster.max()) + 1
+    size = share * (1 - share) / error**2 if error > 0 else float(count)
+    below = 1 + Z95**2 / size
+    middle = (share + Z95**2 / (2 * size)) / below
+    half = Z95 / below * np.sqrt(share * (1 - share) / size + Z95**2 / (4 * size**2))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def standard_error(influence: np.ndarray, cluster: np.ndarray | None) -> float:

@@ -54,59 +54,73 @@ def judge_progressive(
     """
     window = list(snapshots[-spec.evaluation.gate.batches :])
     fits = {each.recipe: covering(each.recipe, kept, window) for each in candidates}
-    counts = {recipe: sum(fit is not None for fit in found) for recipe, found in fits.items()}
-    most = max(counts.values(), default=0)
+    most = max((_met(found) for found in fits.values()), default=0)
     if not most:
         return None
-    window = window[-most:]
-    staying = [each for each in candidates if counts[each.recipe] == most]
-    notes = [
-        f"Span '{each.training_set.span}' has met {counts[each.recipe]} of {most} batches so far."
-        for each in candidates
-        if each not in staying
-    ]
-    used = tuple(window)
+    used = tuple(window[-most:])
+    staying = [each for each in candidates if _met(fits[each.recipe]) == most]
+    asked = [tuple(fit for fit in fits[each.recipe][-most:] if fit) for each in staying]
     whole = read_frames(spec.name, [each.digest for each in used], workspace)
     places = np.repeat(np.arange(most), [each.rows for each in used])
     rows = np.flatnonzero(_counted(spec, whole, snapshots, used, workspace))
     frame = whole.iloc[rows].reset_index(drop=True)
     truth = truth_of(frame[spec.data.target], staying[0].classes)
-    looked_at = spread(np.arange(len(frame)))
     batches = [whole.loc[places == place] for place in range(most)]
-
-    def said_by(fits: Sequence[Candidate]) -> Outputs:
-        return join(
-            [
-                ask_about_batch(fit, batch, snapshot.digest, truth.classes, workspace)
-                for fit, batch, snapshot in zip(fits, batches, used, strict=True)
-            ]
-        ).take(rows)
-
-    contenders = []
-    for each in staying:
-        asked = [fit for fit in fits[each.recipe][-most:] if fit is not None]
-        outputs = said_by(asked)
-        contenders.append(Contender(candidate=each, outputs=outputs, asked=tuple(asked)))
-    unseen, said = np.zeros(len(rows), dtype=bool), None
-    if champion is not None:
-        fresh = np.array([champion.last_snapshot_seq < each.seq for each in used])
-        unseen = fresh[places[rows]]
-        said = said_by([champion] * most)
+    said = [
+        _said_by(fits_, batches, used, truth.classes, workspace).take(rows)
+        for fits_ in [*asked, *([(champion,) * most] if champion else [])]
+    ]
+    fresh = [champion is not None and champion.last_snapshot_seq < each.seq for each in used]
+    looked_at = spread(np.arange(len(frame)))
     cluster, words = clusters(spec.data, frame, places[rows], is_series=True)
     return Judged(
         method="progressive",
         frame=frame,
         truth=truth,
         looked_at=(frame.iloc[looked_at], truth.take(looked_at)),
-        contenders=tuple(contenders),
-        champion=said,
-        unseen=unseen,
+        contenders=tuple(
+            Contender(candidate=each, outputs=outputs, asked=fits_)
+            for each, outputs, fits_ in zip(staying, said, asked, strict=False)
+        ),
+        champion=said[-1] if champion else None,
+        unseen=np.array(fresh)[places[rows]],
         batch=places[rows],
         snapshots=used,
         cluster=cluster,
         clustered_by=words,
         split=f"the newest {most} batch(es), each met by the fits before it",
-        notes=notes,
+        notes=_waiting(candidates, fits, most),
+    )
+
+
+def _waiting(
+    candidates: Sequence[Candidate], fits: dict[str, list[Candidate | None]], most: int
+) -> list[str]:
+    met = [(each.training_set.span, _met(fits[each.recipe])) for each in candidates]
+    return [
+        f"Span '{span}' has met {count} of {most} batches so far."
+        for span, count in met
+        if count < most
+    ]
+
+
+def _met(fits: list[Candidate | None]) -> int:
+    return sum(fit is not None for fit in fits)
+
+
+def _said_by(
+    fits: Sequence[Candidate],
+    batches: Sequence[Any],
+    snapshots: Sequence[Snapshot],
+    classes: tuple[Any, ...],
+    workspace: Workspace,
+) -> Outputs:
+    """Return what the fit of each batch says about it, one after the other."""
+    return join(
+        [
+            ask_about_batch(fit, batch, snapshot.digest, classes, workspace)
+            for fit, batch, snapshot in zip(fits, batches, snapshots, strict=True)
+        ]
     )
 
 

@@ -227,3 +227,22 @@ def test_no_warning_leaves_a_metric_of_a_model_that_never_says_yes():
         warnings.simplefilter("error")
         assert value_of(KNOWN["precision"], truth, never) == 0
         assert value_of(KNOWN["f1"], truth, never) == 0
+
+
+def test_a_perfect_score_on_few_rows_is_not_called_certain():
+    truth = truth_of(pd.Series([0, 1] * 20), (0, 1))
+    right = Outputs(codes=truth.codes.copy())
+    value, low, high = intervals(
+        [KNOWN["accuracy"]], truth, right, cluster=None, resamples=100, seed=1
+    )["accuracy"]
+    assert (value, high) == (1.0, 1.0)
+    assert low == pytest.approx(0.912, abs=0.001)  # Wilson, 40 of 40
+
+
+def test_intervals_stay_within_what_there_can_be():
+    truth, outputs = binary(2, n=40)
+    for name, (_, low, high) in intervals(
+        list(metrics_for("binary")), truth, outputs, cluster=None, resamples=100, seed=1
+    ).items():
+        assert low >= 0
+        assert high <= 1 or name == "log_loss"
