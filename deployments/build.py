@@ -97,7 +97,7 @@ def build(
     deployment = RunnerDeployment.from_entrypoint(
         f"flows.{verb}:{verb}",
         name=verb,
-        tags=["tenure", f"verb:{verb}"],
+        tags=["tenure"],
         schedules=[*carry_over(schedules_of(verb, specs), existing), *map(_again, kept)],
         paused=existing.paused if existing else False,
         concurrency_limit=ONE_AT_A_TIME if verb == "reconcile" else None,

@@ -56,7 +56,8 @@ def page(model: str, kind: str, file: Path, workspace: Workspace, text: str) -> 
     address = endpoint_address(workspace)
     place = file.relative_to(workspace.pages).as_posix()
     link = f"{address}/pages/{place}" if address else file.as_uri()
-    _show(create_link_artifact, key=f"{kind}-page-{model}", link=link, link_text=text)
+    key = f"{kind}-page-{model}"
+    _show(create_link_artifact, key=key, link=link, link_text=text, description=f"{text}: {link}")
 
 
 def validation(report: ValidationReport, batch: Batch) -> None:
@@ -166,7 +167,9 @@ def version(made: Version) -> None:
         f"| training set | `{made.training_set}` |",
         f"| evaluation | `{made.evaluation}` |",
     ]
-    _show(create_markdown_artifact, key=f"version-{made.model}", markdown="\n".join(lines))
+    words = f"Version {made.number} of **{made.model}** is {made.stage.value}. {made.reason}"
+    markdown, key = "\n".join(lines), f"version-{made.model}"
+    _show(create_markdown_artifact, key=key, markdown=markdown, description=words)
 
 
 def assignment(placed: Assignment) -> None:
@@ -176,7 +179,9 @@ def assignment(placed: Assignment) -> None:
         f"{placed.reason}\n\n*Epoch {placed.epoch}, since {placed.since:%Y-%m-%d %H:%M:%S %Z}, "
         f"by {placed.actor}.*"
     )
-    _show(create_markdown_artifact, key=f"{placed.slot.value}-{placed.model}", markdown=text)
+    words = f"Version {placed.version} of **{placed.model}** serves. {placed.reason}"
+    key = f"{placed.slot.value}-{placed.model}"
+    _show(create_markdown_artifact, key=key, markdown=text, description=words)
 
 
 def table(key: str, rows: list[dict[str, Any]], description: str) -> None:

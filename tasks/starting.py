@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -11,6 +12,7 @@ from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
     FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterTags,
@@ -20,7 +22,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from tasks.outcomes import SKIPPED
 from tasks.policy import ATTEMPTS
 
-AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+AT_WORK = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+AHEAD_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,10 @@ def start(due: Start) -> dict[str, Any]:
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name(f"{due.verb}/{due.verb}")
         of_deployment = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
-        earlier = _tagged(client, of_deployment, [due.tag])
-        working = _tagged(client, of_deployment, [f"model:{due.model}"], AT_WORK)
-        done = what_to_do(earlier, working)
+        tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[due.tag]))
+        earlier = _runs(client, of_deployment, tagged)
+        working = _runs(client, of_deployment, _at_work())
+        done = what_to_do(earlier, [r for r in working if r.parameters.get("model") == due.model])
         if done == "started":
             client.create_flow_run_from_deployment(
                 deployment.id,
@@ -64,7 +68,7 @@ def what_to_do(earlier: Sequence[FlowRun], working: Sequence[FlowRun]) -> str:
 
     Args:
         earlier: the runs that were started for this cause, ended or not.
-        working: the runs of this verb and model that are at work, whatever their cause.
+        working: the runs of this verb and model that wait or work, whatever their cause.
     """
     if working or any(run.state and not run.state.is_final() for run in earlier):
         return "under way"
@@ -72,12 +76,16 @@ def what_to_do(earlier: Sequence[FlowRun], working: Sequence[FlowRun]) -> str:
     return "started" if len(spent) < ATTEMPTS else f"waits for a person after {ATTEMPTS} runs"
 
 
-def _tagged(
-    client: SyncPrefectClient,
-    deployment: DeploymentFilter,
-    tags: list[str],
-    states: list[StateType] | None = None,
+def _at_work() -> FlowRunFilter:
+    """Ask for runs that wait or work, whoever started them, but not for those a schedule plans."""
+    soon: Any = datetime.now(UTC) + timedelta(seconds=AHEAD_S)
+    return FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=AT_WORK)),
+        expected_start_time=FlowRunFilterExpectedStartTime(before_=soon),
+    )
+
+
+def _runs(
+    client: SyncPrefectClient, deployment: DeploymentFilter, wanted: FlowRunFilter
 ) -> list[FlowRun]:
-    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=states)) if states else None
-    wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=tags), state=state)
     return client.read_flow_runs(flow_run_filter=wanted, deployment_filter=deployment, limit=200)

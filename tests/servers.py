@@ -46,7 +46,7 @@ def plant_seed(home: Path) -> None:
     shutil.copy(migrated_seed(), home / "prefect.db")
 
 
-def eventually(look: Callable[[], Any], patience_s: float = 90.0, every_s: float = 0.3) -> Any:
+def eventually(look: Callable[[], Any], patience_s: float = 300.0, every_s: float = 0.3) -> Any:
     """Return what `look` returns as soon as it is true; fail with its last answer."""
     until = time.monotonic() + patience_s
     while True:
@@ -69,9 +69,9 @@ def prefect_server(home: Path) -> Iterator[str]:
     plant_seed(home)
     port = free_port()
     log = (home / "server.log").open("wb")
+    listen = ("--host", "127.0.0.1", "--port", str(port))
     server = subprocess.Popen(
-        [sys.executable, "-m", "prefect", "server", "start"]
-        + ["--host", "127.0.0.1", "--port", str(port)],
+        [sys.executable, "-m", "prefect", "server", "start", *listen],
         env=clean_environment(PREFECT_HOME=str(home)),
         cwd=PROJECT,
         stdout=log,

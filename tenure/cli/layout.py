@@ -93,10 +93,15 @@ def lay_out(workspace: Workspace, before: UpState | None = None) -> Layout:
 
 def _server(workspace: Workspace, port: int) -> Part:
     command = ("-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
+    # The pages ask the address that these name: without them 4200, whatever the port is.
+    told = {
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
+    }
     return Part(
         name=SERVER,
         command=(sys.executable, *command),
-        env=environment(workspace) | {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+        env=environment(workspace) | told,
         folder=workspace.project or find_project(),
         log=log_file(SERVER, workspace),
         is_ready=lambda _: parts.answers(f"http://{HOST}:{port}/api/ready"),

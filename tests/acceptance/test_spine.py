@@ -79,7 +79,7 @@ def test_a_form_refuses_a_model_that_is_none(stack):
 
 def test_a_dropped_file_becomes_a_version_that_serves(stack):
     stack.drop("monday.csv", 400, seed=1, early=True)
-    eventually(lambda: stack.champion() == 1, 180)
+    eventually(lambda: stack.champion() == 1)
     answer = eventually(stack.try_ask)
     assert answer["version"] == 1
     assert len(answer["predictions"]) == 1
@@ -118,7 +118,7 @@ def test_the_endpoint_answers_before_during_and_after_a_swap(stack):
     with Traffic(stack) as traffic:
         eventually(lambda: traffic.versions)
         stack.drop("tuesday.csv", 2000, seed=2)
-        eventually(lambda: traffic.versions[-1] == 2, 180)
+        eventually(lambda: traffic.versions[-1] == 2)
     assert traffic.failures == []
     assert sorted(traffic.versions) == traffic.versions
     assert set(traffic.versions) == {1, 2}
@@ -126,7 +126,7 @@ def test_the_endpoint_answers_before_during_and_after_a_swap(stack):
 
 def test_a_bad_file_is_quarantined_and_the_champion_untouched(stack):
     (stack.source / "wednesday.csv").write_text("income,repaid\n1.0,1\n2.0,0\n")
-    quarantined = eventually(lambda: stack.tenure("quarantine", "list"), 120)
+    quarantined = eventually(lambda: stack.tenure("quarantine", "list"))
     assert [one["name"] for one in quarantined] == ["wednesday.csv"]
     assert "debt" in quarantined[0]["reason"]
     assert stack.champion() == 2
@@ -142,7 +142,7 @@ def test_a_doubled_event_has_one_effect(stack):
         one.pop("received", None)
     runs = len(stack.runs("ingest"))
     stack.send_events(doubled)
-    eventually(lambda: len(stack.runs("ingest", "COMPLETED")) >= runs + 2, 120)
+    eventually(lambda: len(stack.runs("ingest", "COMPLETED")) >= runs + 2)
     assert stack.tenure("show", "loans") == before
 
 
@@ -156,13 +156,13 @@ def test_an_event_that_led_to_nothing_is_made_up_for(stack):
     def accepted():
         return stack.tenure("models")[0]["batches_accepted"] == 3
 
-    eventually(accepted, 180)
+    eventually(accepted)
     causes = [tag for run in stack.runs("ingest") for tag in run["tags"] if "cause:" in tag]
     assert causes
 
 
 def test_a_person_starts_a_run_and_follows_it(stack):
-    eventually(lambda: quiet(stack), 180)
+    eventually(lambda: quiet(stack))
     followed = stack.tenure("train", "loans")
     assert followed["state"] == "Skipped"
     refused = stack.tenure("train", "loans", "--require-promotion", exit_code=1)
@@ -211,7 +211,7 @@ def test_what_a_person_paused_stays_paused_and_nothing_is_left_behind(stack):
 
 
 def test_a_file_that_came_while_everything_was_down_is_taken_in(stack):
-    eventually(lambda: stack.tenure("models")[0]["batches_accepted"] == 4, 180)
+    eventually(lambda: stack.tenure("models")[0]["batches_accepted"] == 4)
     assert stack.tenure("verify")["findings"] == []
 
 
