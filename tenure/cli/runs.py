@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import httpx
 import typer
@@ -30,6 +31,9 @@ from tenure.workspace import Workspace, open_workspace
 
 POLL_S = 0.3
 PATIENCE_S = 60.0
+# On SQLite a busy server answers 503; it means "again", and a key makes that start one run only.
+BUSY = 503
+BUSY_WAITS_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 NoFollow = Annotated[bool, typer.Option("--no-follow", help="Start the run and return at once.")]
@@ -65,24 +69,29 @@ class Api:
         """Return what the server answers.
 
         Raises:
-            NoPrefectServer: it does not answer.
+            NoPrefectServer: it does not answer, or is too busy for a while.
             httpx.HTTPStatusError: it refuses.
         """
-        try:
-            answer = self.http.request(method, path, json=body or None)
-        except httpx.HTTPError as error:
-            detail = f"{self.address} does not answer ({type(error).__name__})"
-            raise NoPrefectServer(detail=detail) from error
-        answer.raise_for_status()
-        return answer.json()
+        for wait_s in (*BUSY_WAITS_S, None):
+            try:
+                answer = self.http.request(method, path, json=body or None)
+            except httpx.HTTPError as error:
+                detail = f"{self.address} does not answer ({type(error).__name__})"
+                raise NoPrefectServer(detail=detail) from error
+            if answer.status_code != BUSY:
+                answer.raise_for_status()
+                return answer.json()
+            if wait_s is not None:
+                time.sleep(wait_s)
+        raise NoPrefectServer(detail=f"{self.address} is too busy (503)")
 
     def start(self, verb: str, parameters: dict[str, Any], tags: list[str]) -> dict[str, Any]:
         """Create a run of a verb's deployment."""
         try:
             deployment = self.call("GET", f"deployments/name/{verb}/{verb}")
             path = f"deployments/{deployment['id']}/create_flow_run"
-            state = {"type": "SCHEDULED"}
-            return self.call("POST", path, parameters=parameters, tags=tags, state=state)
+            asked = {"parameters": parameters, "tags": tags, "idempotency_key": str(uuid4())}
+            return self.call("POST", path, **asked, state={"type": "SCHEDULED"})
         except httpx.HTTPStatusError as error:
             if error.response.status_code == 404:
                 raise DeploymentMissing(address=self.address, verb=verb) from error

@@ -10,11 +10,12 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 
 from deployments import automations
-from deployments.build import VERBS, build, offer_models
+from deployments.build import VERBS, Pool, build, offer_models
 from deployments.sync import existing_deployment, sync
 from flows.train import train
+from tenure.records import BatchState
 from tenure.registry import open_ledger
-from tests.flows.conftest import api, loans
+from tests.flows.conftest import api, drop, loans
 from tests.servers import PROJECT, clean_environment, eventually
 
 __all__ = ["api", "loans"]
@@ -91,6 +92,36 @@ def test_a_model_that_is_not_trained_on_arrival_has_no_automation(synced):
     spec = synced.models_folder / "loans.yaml"
     spec.write_text(spec.read_text().replace('make_model"}', 'make_model", on_arrival: false}'))
     assert sync(synced).changes == ("automation tenure-train: removed",)
+
+
+def test_a_teams_worker_runs_in_its_checkout_and_not_in_a_copy(loans, api):
+    env = {"TENURE_WORKSPACE": str(loans.root), "TENURE_PROJECT": str(PROJECT)}
+    sync(loans, pool=Pool(name="tenure", working_dir=str(PROJECT), env=env))
+    assert existing_deployment("ingest").work_pool_name == "tenure"
+    drop(loans, "monday.csv", 400, seed=1)
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run_from_deployment(
+            existing_deployment("ingest").id, parameters={"model": "loans"}
+        )
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "deployments.worker", "--pool", "tenure"],
+            env=clean_environment(PREFECT_API_URL=api, PREFECT_HOME=str(loans.state / "worker")),
+            cwd=PROJECT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            ended = eventually(lambda: _final(client.read_flow_run(run.id).state))
+        finally:
+            worker.terminate()
+            worker.wait(30)
+    assert ended.message == "1 accepted. "
+    (batch,) = open_ledger(loans).batches("loans")
+    assert batch.state is BatchState.ACCEPTED
+
+
+def _final(state):
+    return state if state and state.is_final() else None
 
 
 def test_a_called_flow_uses_no_lease_of_prefects(synced):
