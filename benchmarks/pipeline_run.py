@@ -27,7 +27,7 @@ LACKS = {
     "leakage": ("tenure.evaluation.page_parts:look",),
     "importances": ("tenure.evaluation.page_parts:importances",),
     "golden rows": ("tenure.registry.golden:ask",),
-    "page": ("tasks.pages.pages:write_evaluation_page",),
+    "page": ("tenure.pages:write_evaluation_page", "tenure.pages:write_model_page"),
 }
 """What the bare script does not do: the row's name, and the functions that do it."""
 

@@ -16,7 +16,10 @@ READY_S = 120
 @contextmanager
 def prefect_server(folder: Path) -> Iterator[str]:
     """Start a server whose state lies in a folder; yield its address, with /api; stop it."""
+    # Never the usual port: a Tenure that is started meanwhile would look for it.
     (folder / "config").mkdir(parents=True)
+    ports = f"ports: {{prefect: {parts.free_port(0)}}}\n"
+    (folder / "config" / "settings.yaml").write_text(ports, encoding="utf-8")
     laid = layout.lay_out(open_workspace(folder, project=find_project()))
     [part] = [each for each in laid.parts if each.name == layout.SERVER]
     process = parts.launch(part)
