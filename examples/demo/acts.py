@@ -106,7 +106,7 @@ def _past(workspace: Workspace, today: date, screen: Screen) -> None:
         with screen.console.status(f"{day:%a %-d %b}: ingest"):
             ingest("fraud", path=str(file))
         batch = open_ledger(workspace).batches("fraud")[0]
-        _tell_batch(day, batch, len(frame), screen)
+        _tell_batch(day, batch, len(frame), open_ledger(workspace), screen)
         if number == BAD_DAY and batch.state is not BatchState.QUARANTINED:
             raise NotAsPromised("The bad day was not put into quarantine.")
         if number < FIRST_NIGHT or batch.state is not BatchState.ACCEPTED:
@@ -217,17 +217,20 @@ def _newest(model: str, ledger: Ledger) -> tuple[Version, Evaluation]:
     return version, ledger.evaluation(model, version.number)
 
 
-def _tell_batch(day: date, batch: Batch, rows: int, screen: Screen) -> None:
+def _tell_batch(day: date, batch: Batch, rows: int, ledger: Ledger, screen: Screen) -> None:
+    said = f"{day:%a} {day.day:2} {day:%b}  {rows} payments"
     if batch.state is BatchState.QUARANTINED:
-        screen.refused(f"{day:%a %-d %b}  {rows} payments: quarantine", batch.reason or "")
-    else:
-        screen.done(f"{day:%a %-d %b}  {rows} payments {batch.state.value}")
+        screen.refused(f"{said}: quarantine", batch.reason or "")
+        return
+    kept = ledger.snapshot("fraud", batch.snapshot) if batch.snapshot else None
+    apart = rows - kept.rows if kept else 0
+    screen.done(f"{said} {batch.state.value}", f"{apart} rows split off" if apart else "")
 
 
 def _tell_version(version: Version, evaluation: Evaluation, screen: Screen) -> None:
     found = next((m for m in evaluation.metrics if m.name == evaluation.primary), None)
     value = f"{found.value:.3f}" if found and found.value is not None else "unknown"
-    said = f"           version {version.number}, {evaluation.primary} {value}"
+    said = f"            version {version.number}, {evaluation.primary} {value}"
     if evaluation.promotes:
         screen.done(f"{said}: takes office", evaluation.reason)
     else:

@@ -63,11 +63,13 @@ class Screen:
     def _tell(self, sign: str, what: str, how: str) -> None:
         """Write a line, or what happened and how below it where one line is too short."""
         if len(what) + len(how) < self.console.width - 8:
-            self.console.print(f"  {sign} {escape(what)}  [dim]{escape(how)}[/]")
+            self.console.print(
+                f"  {sign} {escape(what)}" + (f"  [dim]{escape(how)}[/]" if how else "")
+            )
             return
         self.console.print(f"  {sign} {escape(what)}")
         indent = 4 + len(what) - len(what.lstrip())
-        self.console.print(Padding(f"[dim]{escape(how)}[/]", (0, 0, 0, indent)))
+        self.console.print(Padding(f"[dim]{escape(how)}[/]", (0, 0, 0, indent), expand=False))
 
     def note(self, text: str) -> None:
         """Say something by the way."""
@@ -96,7 +98,7 @@ class Screen:
         table.add_column(overflow="fold")
         for what, was in told.facts:
             table.add_row(what, escape(was))
-        self.console.print(Padding(table, (0, 0, 0, 2)))
+        self.console.print(Padding(table, (0, 0, 0, 2), expand=False))
         self.act("Look at it")
         self._line("all models", (workspace.pages / "index.html").as_uri())
         if addresses is None:

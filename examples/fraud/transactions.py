@@ -6,7 +6,7 @@ Everything here is made by code, the same for the same seed; no real person or c
   amount, a home hour and a favourite way to pay.
 - Ten kinds of merchants. What people buy changes with the season (travel in summer, electronics and
   jewellery before Christmas), with the day of the week, and with the hour.
-- Fraud is the work of three rings, each about one in sixty transactions. *Spenders* buy what can
+- Fraud is the work of three rings, each about one in fifty transactions. *Spenders* buy what can
   be sold again, abroad, for many times the usual amount. *Testers* try stolen cards with small
   online payments at night. *Resellers* buy gift cards online in working hours, for amounts that
   look ordinary. A ring may begin on a day that the caller names: a model of the days before does
@@ -30,7 +30,7 @@ import numpy as np
 ZONE = ZoneInfo("Europe/Berlin")
 SOURCE = Path(__file__).parent / "data" / "fraud"
 ROWS_A_DAY = 1500
-RING_SHARE = 0.016
+RING_SHARE = 0.02
 RINGS = ("spenders", "testers", "resellers")
 
 GROUPS = ("family", "professional", "retired", "student")

@@ -82,7 +82,7 @@ def bars(
 ) -> Markup:
     """Draw horizontal bars from zero, with an interval as a whisker where there is one."""
     longest = max((len(item.label) for item in items), default=4)
-    left = min(190.0, 18 + 6.4 * longest)
+    left = min(330.0 if wide else 190.0, 18 + 6.4 * longest)
     frame = Frame(width=980 if wide else 480, left=left, height=60 + 24 * len(items), right=58)
     ends = [e for i in items for e in (i.value, i.low, i.high) if e is not None]
     x = linear([0.0, *ends], frame.left, frame.x_end, bounds=bounds)
@@ -92,7 +92,7 @@ def bars(
         value = item.value or 0.0
         at, zero = x(value), x(0.0)
         text = count(item.value) if whole else number(item.value)
-        parts.append(row_name(frame, item.label, middle, longest=28))
+        parts.append(row_name(frame, item.label, middle, longest=50 if wide else 28))
         parts.append(
             tag(
                 "rect",

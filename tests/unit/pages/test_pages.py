@@ -6,7 +6,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
-from page_samples import (
+from tests.unit.pages.page_samples import (
     COLUMNS,
     NASTY,
     START,
