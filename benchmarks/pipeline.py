@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.meter import cpu_s, wall_s
 from benchmarks.pipeline_recipe import TARGET, make_rows
-from benchmarks.pipeline_run import MODEL, train_once, watched
+from benchmarks.pipeline_run import MODEL, lacking, train_once, watched
 from benchmarks.server import prefect_server
 from tenure.cli.prefect import environment
 from tenure.workspace import Workspace, find_project, open_workspace
@@ -72,7 +72,7 @@ def _measure(folder: Path, console: Console) -> None:
                 _arrive(workspace, batch)
                 ingest(MODEL)
                 meter.parts.clear()
-                warm.append(train_once() | {"lacks": dict(meter.parts)})
+                warm.append(train_once() | {"lacks": lacking(meter)})
             _arrive(workspace, REPEATS + 1)
             ingest(MODEL)
         command = ["benchmarks.pipeline_run", "--workspace", str(workspace.root), "--api", api]
