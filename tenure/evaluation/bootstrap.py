@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from math import exp, factorial
 from typing import Any
 
@@ -30,6 +31,11 @@ def _poisson_table() -> np.ndarray:
 
 
 POISSON = _poisson_table()
+
+REMEMBERED = 8
+"""Models whose resamples are kept: 16 kB each at 1,000 resamples."""
+
+_remembered: dict[tuple[bytes, bytes, int, int], np.ndarray] = {}
 
 
 def draw_weights(clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -141,6 +147,53 @@ def resample(
         for weights in draw_weights(clusters, resamples, seed)
     ]
     return np.concatenate(pieces)
+
+
+def resample_scores(
+    scores: Sequence[np.ndarray],
+    positive: np.ndarray,
+    cluster: np.ndarray | None,
+    *,
+    resamples: int,
+    seed: int,
+) -> np.ndarray:
+    """Return AUC and average precision of each model in each resample.
+
+    The same rows and seed draw the same weights, so what a model got is remembered: an evaluation
+    asks about its candidate beside the champion and once more alone.
+
+    Args:
+        scores: (n,) of each model; higher means more likely positive.
+        positive: (n,) bool.
+        cluster: (n,) which weight a row takes, 0..; each row its own if None.
+        resamples: how many.
+        seed: of the weights.
+
+    Returns:
+        Shape (resamples, models, 2); NaN where a resample holds a single class.
+    """
+    count = len(positive) if cluster is None else int(cluster.max()) + 1
+    rows = _digest(positive, cluster)
+    keys = [(_digest(score), rows, resamples, seed) for score in scores]
+    fresh = [place for place, key in enumerate(keys) if key not in _remembered]
+    if fresh:
+        rankings = [rank(scores[place], positive, cluster) for place in fresh]
+        drawn = resample(rankings, clusters=count, resamples=resamples, seed=seed)
+        found = {keys[place]: drawn[:, column] for column, place in enumerate(fresh)}
+    else:
+        found = {}
+    result = np.stack([found[key] if key in found else _remembered[key] for key in keys], axis=1)
+    _remembered.update(found)
+    while len(_remembered) > REMEMBERED:
+        _remembered.pop(next(iter(_remembered)))
+    return result
+
+
+def _digest(*arrays: np.ndarray | None) -> bytes:
+    whole = blake2b(digest_size=16)
+    for array in arrays:
+        whole.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+    return whole.digest()
 
 
 def exact_areas(score: np.ndarray, positive: np.ndarray) -> tuple[float, float]:

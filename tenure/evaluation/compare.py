@@ -108,8 +108,7 @@ def _by_bootstrap(
     given = [score for score in scores if score is not None]
     values = np.array([bootstrap.exact_areas(score, positive)[metric.area or 0] for score in given])
     count = len(truth) if cluster is None else int(cluster.max()) + 1
-    rankings = [bootstrap.rank(score, positive, cluster) for score in given]
-    drawn = bootstrap.resample(rankings, clusters=count, resamples=resamples, seed=seed)
+    drawn = bootstrap.resample_scores(given, positive, cluster, resamples=resamples, seed=seed)
     areas = drawn[:, :, metric.area or 0]
     moved = (areas[:, :-1] - areas[:, -1:])[np.isfinite(areas).all(axis=1)]
     if len(moved) < resamples // 2:
@@ -163,10 +162,8 @@ def _areas_with_ends(
     if score is None or not np.isfinite(score).all() or not positive.any() or positive.all():
         return {metric.name: (None, None, None) for metric in metrics}
     exact = bootstrap.exact_areas(score, positive)
-    count = len(truth) if cluster is None else int(cluster.max()) + 1
-    ranking = bootstrap.rank(score, positive, cluster)
-    drawn = bootstrap.resample([ranking], clusters=count, resamples=resamples, seed=seed)[:, 0]
-    tails = np.nanquantile(drawn, [0.025, 0.975], axis=0)
+    drawn = bootstrap.resample_scores([score], positive, cluster, resamples=resamples, seed=seed)
+    tails = np.nanquantile(drawn[:, 0], [0.025, 0.975], axis=0)
     return {
         metric.name: (
             exact[metric.area or 0],

@@ -246,3 +246,20 @@ def test_intervals_stay_within_what_there_can_be():
     ).items():
         assert low >= 0
         assert high <= 1 or name == "log_loss"
+
+
+def test_what_is_remembered_of_a_model_is_what_is_drawn_anew():
+    draw = np.random.default_rng(5)
+    positive = draw.random(120) < 0.4
+    first, second = draw.random(120), draw.random(120)
+    how = {"resamples": 40, "seed": 3}
+
+    alone = bootstrap.resample_scores([first], positive, None, **how)
+    both = bootstrap.resample_scores([second, first], positive, None, **how)
+
+    anew = [bootstrap.rank(each, positive) for each in (second, first)]
+    expected = bootstrap.resample(anew, clusters=120, **how)
+    assert np.array_equal(both, expected)
+    assert np.array_equal(alone[:, 0], expected[:, 1])
+    other_rows = bootstrap.resample_scores([first], ~positive, None, **how)
+    assert not np.array_equal(other_rows[:, 0], expected[:, 1])
