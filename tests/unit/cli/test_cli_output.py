@@ -118,8 +118,9 @@ def test_a_terminal_gets_colour_unless_it_is_refused(shell: Shell) -> None:
 
 
 def test_a_reader_that_leaves_is_no_error(shell: Shell) -> None:
-    for number in range(400):
-        name = f"model-{number}"
+    # More than a pipe holds (64 KiB), so that the command must notice that nobody reads on.
+    for number in range(1_400):
+        name = f"a-model-whose-name-is-nearly-as-long-as-it-{number}"
         file = shell.workspace.models_folder / f"{name}.yaml"
         file.write_text(f"name: {name}\n", encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": str(PROJECT)}
