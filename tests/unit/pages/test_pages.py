@@ -6,6 +6,13 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
+
+from tenure.pages.evaluation import evaluation_facts
+from tenure.pages.life import Life, life_facts, stretches
+from tenure.pages.render import write_page
+from tenure.pages.validation import validation_facts
+from tenure.records import BatchState, GateVerdict, Outcome, Stage
+from tenure.workspace import open_workspace
 from tests.unit.pages.page_samples import (
     COLUMNS,
     NASTY,
@@ -19,13 +26,6 @@ from tests.unit.pages.page_samples import (
     tenure,
     version,
 )
-
-from tenure.pages.evaluation import evaluation_facts
-from tenure.pages.life import Life, life_facts, stretches
-from tenure.pages.render import write_page
-from tenure.pages.validation import validation_facts
-from tenure.records import BatchState, GateVerdict, Outcome, Stage
-from tenure.workspace import open_workspace
 
 TRAIL = [("Tenure", "../../index.html"), ("fraud", None)]
 
