@@ -6,7 +6,8 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 
-.PHONY: all install demo test check types lint contracts fmt docs lock trial sweep bench bench-pipeline bench-registry bench-gate pythons clean
+.PHONY: all install demo test check types lint contracts fmt docs lock trial sweep bench \
+	bench-pipeline bench-registry bench-gate pythons clean
 
 all: check test
 
@@ -47,6 +48,13 @@ fmt: install
 lock: install
 	@for set in requirements requirements-dev requirements-uv; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header $$set.in -o $$set.txt; done
 
+docs: install
+	@$(BIN)/python -m docs.generate
+
+# Kills the registry at every statement, write, fsync and rename; the suite takes every seventh.
+sweep: install
+	@$(BIN)/python -m tests.faults.registry_kills
+
 trial: install
 	@$(BIN)/python -m benchmarks.trial
 
@@ -55,6 +63,19 @@ bench-gate: install
 
 bench-pipeline: install
 	@$(BIN)/python -m benchmarks.pipeline
+
+bench-registry: install
+	@$(BIN)/python -m benchmarks.registry
+
+bench: bench-gate bench-registry bench-pipeline
+
+# The suite on every Python that there is, each in an environment of its own.
+pythons:
+	@for version in 3.11 3.12 3.13; do \
+	  command -v python$$version >/dev/null || { echo "python$$version is not there"; continue; }; \
+	  rm -rf build/python$$version && git clone --quiet . build/python$$version \
+	    && $(MAKE) --no-print-directory -C build/python$$version test PYTHON=python$$version || exit 1; \
+	done
 
 clean:
 	rm -rf .venv
