@@ -157,12 +157,14 @@ def _drop(
     _tell_version(version, evaluation, screen)
     held = ledger.slot("fraud")
     assert held is not None, "the past has left a champion"
-    rows = _requests(traffic.head(5))
+    rows = _requests(traffic.iloc[:: len(traffic) // 4])
     answer = _until(
         lambda: _answer_of(held.version, rows, addresses["endpoint"]), "the endpoint to follow"
     )
     shares = " ".join(f"{share:.2f}" for share in _shares(answer))
-    screen.done(f"five payments, asked over HTTP, by version {answer['version']}: {shares}")
+    screen.done(
+        f"five payments of the day, asked over HTTP, by version {answer['version']}: {shares}"
+    )
     return answer
 
 
