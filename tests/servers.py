@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,15 @@ def prefect_server(home: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
         log.close()
+
+
+@cache
+def shared_server() -> str:
+    """The one Prefect server of this test run, for all that needs no server of its own."""
+    until_the_end = ExitStack()
+    atexit.register(until_the_end.close)
+    home = Path(tempfile.mkdtemp(prefix="tenure-prefect-"))
+    return until_the_end.enter_context(prefect_server(home))
 
 
 def is_ready(api: str) -> bool:

@@ -11,14 +11,13 @@ from deployments.replay import replay
 from tenure.workspace import Workspace
 from tests.acceptance.conftest import SPEC
 from tests.acceptance.recipe import make_batch
-from tests.servers import prefect_server
+from tests.servers import shared_server
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of this test run, with /api."""
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as address:
-        yield address
+def api() -> str:
+    """The address of this test run's server, with /api."""
+    return shared_server()
 
 
 @pytest.fixture
