@@ -28,6 +28,7 @@ from tenure.cli.prefect import environment
 from tenure.workspace import Workspace, find_project, open_workspace
 
 REPEATS = 3
+GOLDEN = "tenure.registry.golden"
 WARM_RATIO, LACKS_CPU_S, NEW_CPU_S = 1.15, 3.0, 2.5
 
 SPEC = f"""\
@@ -91,12 +92,26 @@ def _measure(folder: Path, console: Console) -> None:
         ("(a) + (b), warm", best["cpu_s"], best["wall_s"], None),
         ("bare script, new process", bare_new["cpu_s"], bare_new["wall_s"], bare_new["peak"]),
         ("(c) the flow, new process", new["cpu_s"], new["wall_s"], new["peak"]),
+        ("    of it: imports of the bare script", imports, None, None),
+        ("    of it: imports of the flow (Prefect)", _import_cpu_s("flows.train"), None, None),
+        ("    of it: a process that asks golden rows", _import_cpu_s(GOLDEN), None, None),
     ):
         shown.add_row(name, f"{cpu:.2f}", _number(wall, 1), _number(peak, 1e6))
     console.print(shown)
     console.print(_aim("pipeline_warm_cpu_ratio", same / bare["cpu_s"], WARM_RATIO))
     console.print(_aim("pipeline_extras_cpu_s", sum(lacks.values()), LACKS_CPU_S))
     console.print(_aim("pipeline_new_process_cpu_s_over_warm_and_imports", over, NEW_CPU_S))
+
+
+def _import_cpu_s(module: str) -> float:
+    """Return the CPU of importing a module in a new process, or of one that starts and ends."""
+    start = "golden.serve()" if module == GOLDEN else ""
+    code = f"import {module} as golden; {start}"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    subprocess.run(command, stdin=subprocess.DEVNULL, check=True, cwd=find_project())
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _number(value: float | None, unit: float) -> str:
