@@ -10,7 +10,7 @@ from tenure import errors
 
 def family(kind=errors.TenureError):
     for child in kind.__subclasses__():
-        if child.__module__ == "tenure.errors":
+        if child.__module__.startswith("tenure.errors."):
             yield child
         yield from family(child)
 

@@ -1,0 +1,140 @@
+"""What can commands, runs and endpoints refuse or miss?"""
+
+from __future__ import annotations
+
+from tenure.errors.family import BadInput, CheckFailed, RefusedByState, RunFailed, Unreachable
+
+
+class ScoringRefused(BadInput):
+    """A model's files cannot be scored as its spec says."""
+
+    says = "Scoring of '{model}' is refused: {detail}. Nothing was written."
+    remedy = "Look at `scoring` in config/models/{model}.yaml."
+
+
+class BadRequest(BadInput):
+    """What was sent for a prediction is not what the model takes."""
+
+    says = "{detail}"
+
+
+class NoPrefectServer(Unreachable):
+    """No Prefect server is known, or the known one does not answer."""
+
+    says = "There is no Prefect server: {detail}. Nothing was started."
+    remedy = "`tenure up --detach` starts one."
+    is_transient = False
+
+
+class PartDied(Unreachable):
+    """A part of Tenure ended before it was ready."""
+
+    says = "'{part}' ended before it was ready; the end of {log}:\n{tail}"
+    remedy = "What was started is stopped; `tenure up` starts everything again."
+    is_transient = False
+
+
+class NoSuchPart(BadInput):
+    """`tenure logs` knows no such part."""
+
+    says = "There is no part '{part}'; there are {known}."
+
+
+class NothingToFollow(BadInput):
+    """The part has not written anything yet."""
+
+    says = "'{part}' has no log at {file}."
+    remedy = "`tenure up --detach` starts it."
+
+
+class DeploymentMissing(Unreachable):
+    """The Prefect server does not know the verb."""
+
+    says = "The Prefect server at {address} has no deployment '{verb}'. Nothing was started."
+    remedy = "`tenure sync` makes it."
+    is_transient = False
+
+
+class RunRefused(BadInput):
+    """The Prefect server did not take a run's parameters."""
+
+    says = "'{verb}' was not started: {detail}. Nothing was changed."
+
+
+class RunEnded(RunFailed):
+    """A run did not complete."""
+
+    says = "Run '{run}' is {state}: {detail}"
+    remedy = "{address} shows its tasks and its log."
+
+
+class NoPromotion(CheckFailed):
+    """A promotion was required, and the champion stays."""
+
+    says = "Nothing was promoted for '{model}': {detail}"
+    remedy = "`tenure show {model}` shows the gate's answers."
+
+
+class SyncFailed(RunFailed):
+    """`sync` ended without an answer."""
+
+    says = "Prefect was not brought in line with the specs: {detail}"
+    remedy = "Doing it again is safe."
+
+
+class BadTime(BadInput):
+    """A time on the command line cannot be read."""
+
+    says = "--{option} is {got}; wanted {wanted}. Nothing was changed."
+
+
+class StillUp(RefusedByState):
+    """Something runs that could write while the ledger is replaced."""
+
+    says = "{parts} still run in this workspace. Nothing was changed."
+    remedy = "`tenure down` stops them."
+
+
+class FileMissing(BadInput):
+    """A file on the command line is not there."""
+
+    says = "There is no file {file}. Nothing was changed."
+
+
+class BadAsk(BadInput):
+    """What was given to predict for cannot be read."""
+
+    says = "{what}: got {got}; wanted {wanted}. Nothing was predicted."
+
+
+class EndpointRefuses(BadInput):
+    """The prediction server refuses the request."""
+
+    says = "The endpoint refuses the request: {detail}"
+
+
+class EndpointBusy(Unreachable):
+    """The prediction server has nothing that it could answer with."""
+
+    says = "The endpoint cannot answer for '{model}': {detail}"
+    remedy = "Ask again in a moment; --offline asks the champion without the endpoint."
+
+
+class NoEndpoint(Unreachable):
+    """No prediction server can be reached."""
+
+    says = "No endpoint can be reached: {detail}."
+    remedy = "`tenure up` starts one; --offline asks the champion without one."
+
+
+class Crashed(RunFailed):
+    """Something happened that Tenure did not foresee."""
+
+    says = "{type} in `tenure {verb}`; its traceback is in {file}."
+    remedy = "The ledger holds what was committed; `tenure verify` looks it over."
+
+
+class UsageMistake(BadInput):
+    """The command line cannot be understood."""
+
+    says = "{problem}"
