@@ -84,15 +84,15 @@ def confusion(truth: Truth, outputs: Outputs) -> Confusion | None:
 def residuals(
     truth: Truth, outputs: Outputs, champion: Outputs | None, unseen: np.ndarray
 ) -> Residuals | None:
-    """Return what a regression gets wrong, beside the champion on the compared rows."""
+    """Return what a regression gets wrong; beside the champion, both on the compared rows."""
     if truth.kind != "regression" or outputs.values is None or not len(truth):
         return None
     if not np.isfinite(outputs.values).all():
         return None
     rest = truth.values - outputs.values
-    of_champion = None
+    of_champion, shown = None, rest
     if champion is not None and champion.values is not None and unseen.any():
-        of_champion = (truth.values - champion.values)[unseen]
+        of_champion, shown = (truth.values - champion.values)[unseen], rest[unseen]
     low, high = np.quantile(rest, [0.005, 0.995])
     edges = np.linspace(low, high if high > low else low + 1.0, RESIDUAL_BINS + 1)
     picks = np.unique(
@@ -102,7 +102,7 @@ def residuals(
         actual=truth.values[picks].tolist(),
         predicted=outputs.values[picks].tolist(),
         edges=edges.tolist(),
-        counts=_counted(rest, edges),
+        counts=_counted(shown, edges),
         champion_counts=None if of_champion is None else _counted(of_champion, edges),
         mean=float(rest.mean()),
         deviation=float(rest.std()),

@@ -3,8 +3,9 @@
 `Evaluation.details` is the digest of one JSON object in the store; `load_details` returns it as the
 mapping `Details` below. Every key is always there; what could not be made or does not fit the task
 is `None` (a section) or an empty list (a table). Numbers are finite or `None`, never NaN. All
-metrics are on the judged rows: the holdout, or the batches of a progressive comparison. Series
-for plots hold at most `POINTS` points. Lines of a plot carry `who`: "candidate", "champion" or
+metrics are on the judged rows: the holdout, or the batches of a progressive comparison; whatever
+stands beside the champion is on the rows of these that it had not seen either. Series for plots
+hold at most `POINTS` points. Lines of a plot carry `who`: "candidate", "champion" or
 "baseline".
 """
 
@@ -48,7 +49,7 @@ class JudgedRows(TypedDict):
 
 
 class MetricRow(TypedDict):
-    """One metric, with 95 % interval, beside the champion and the baseline on the same rows."""
+    """One metric, with 95 % interval, beside champion, baseline and floor: all on the same rows."""
 
     name: str
     primary: bool
@@ -58,7 +59,7 @@ class MetricRow(TypedDict):
     high: float | None
     rows: int
     champion: float | None
-    """On the rows that neither saw, which may be fewer; None without a champion."""
+    """None without a champion, and where it had seen some of these rows."""
     baseline: float | None
     floor: float | None
     floor_side: Literal["at_least", "at_most"] | None
@@ -75,7 +76,8 @@ class BatchRow(TypedDict):
     candidate: float | None
     """Of the recipe's fit that had not seen the batch."""
     champion: float | None
-    """None where the champion had seen the batch."""
+    """None where the champion had seen the batch; of a batch that it had seen in part, both values
+    are of the rest, and `rows` counts that."""
 
 
 class RecipeRow(TypedDict):
@@ -171,6 +173,7 @@ class Residuals(TypedDict):
     edges: list[float]
     """Histogram of residuals: len(counts) + 1 edges."""
     counts: list[int]
+    """On the compared rows where champion_counts stands beside it, else on all."""
     champion_counts: list[int] | None
     """Of the champion's residuals on the compared rows, over the same edges."""
     mean: float
@@ -253,6 +256,10 @@ class Details(TypedDict):
     primary: str
     judged: JudgedRows
     metrics: list[MetricRow]
+    """On all judged rows."""
+    compared: list[MetricRow]
+    """The same on the rows that neither had seen, beside the champion; empty where those are all
+    of the judged rows, or none. Floors are asked on all rows, so none stands here."""
     batches: list[BatchRow]
     recipes: list[RecipeRow]
     slices: list[SliceRow]

@@ -23,6 +23,7 @@ from tenure.evaluation.details import (
     Who,
 )
 from tenure.evaluation.importances import ROWS, importances, sample
+from tenure.evaluation.judged import Judged
 from tenure.evaluation.leakage import look
 from tenure.evaluation.metrics import KNOWN, metrics_for, value_of
 from tenure.evaluation.outputs import Outputs, Truth
@@ -33,6 +34,9 @@ from tenure.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
+
+Values = dict[str, tuple[float | None, float | None, float | None]]
+"""Metric name → value, and the ends of its 95 % interval."""
 
 SLICE_METRICS = {
     "binary": ("average_precision", "roc_auc", "recall"),
@@ -70,7 +74,10 @@ def details_of(
     candidate = subject.contender.candidate
     details = empty_details(subject.spec, candidate, subject.primary.name)
     details["judged"] = _judged_rows(answers)
-    details["metrics"] = _metric_rows(answers)
+    everything, common = np.ones(len(judged.truth), dtype=bool), _common(judged)
+    details["metrics"] = _metric_rows(answers, everything, subject.values)
+    if common.any() and not common.all():
+        details["compared"] = _metric_rows(answers, common, _values_on_common(answers))
     details["batches"] = _batch_rows(answers)
     details["recipes"] = _recipe_rows(answers, paired)
     details["slices"] = _slice_rows(answers)
@@ -86,16 +93,37 @@ def details_of(
     return details
 
 
+def _common(judged: Judged) -> np.ndarray:
+    """Return (n,) bool: rows on which candidate and champion can stand side by side."""
+    return judged.unseen if judged.champion is not None else np.zeros(len(judged.truth), dtype=bool)
+
+
+def _values_on_common(
+    answers: Answers,
+) -> Values:
+    subject, judged, rows = answers.subject, answers.subject.judged, answers.subject.judged.unseen
+    cluster = judged.cluster
+    return intervals(
+        metrics_for(judged.truth.kind),
+        judged.truth.take(rows),
+        subject.contender.outputs.take(rows),
+        cluster=None if cluster is None else np.unique(cluster[rows], return_inverse=True)[1],
+        resamples=subject.spec.evaluation.gate.resamples,
+        seed=subject.seed,
+    )
+
+
 def _lines(answers: Answers) -> list[tuple[Who, Truth, Outputs]]:
-    """Return whose curves are drawn, each on its rows."""
-    judged = answers.subject.judged
-    lines: list[tuple[Who, Truth, Outputs]] = [
-        ("candidate", judged.truth, answers.subject.contender.outputs)
+    """Return whose curves are drawn: both on the same rows, or the candidate's alone on all."""
+    judged, outputs = answers.subject.judged, answers.subject.contender.outputs
+    rows = _common(judged)
+    if judged.champion is None or not rows.any():
+        return [("candidate", judged.truth, outputs)]
+    truth = judged.truth.take(rows)
+    return [
+        ("candidate", truth, outputs.take(rows)),
+        ("champion", truth, judged.champion.take(rows)),
     ]
-    if judged.champion is not None and judged.unseen.any():
-        rows = judged.unseen
-        lines.append(("champion", judged.truth.take(rows), judged.champion.take(rows)))
-    return lines
 
 
 def _importances(answers: Answers, workspace: Workspace) -> Importances | None:
@@ -165,6 +193,7 @@ def empty_details(spec: ModelSpec, candidate: Candidate, primary: str) -> Detail
             end_at=None,
         ),
         metrics=[],
+        compared=[],
         batches=[],
         recipes=[],
         slices=[],
@@ -208,16 +237,21 @@ def _judged_rows(answers: Answers) -> JudgedRows:
     )
 
 
-def _metric_rows(answers: Answers) -> list[MetricRow]:
+def _metric_rows(
+    answers: Answers,
+    among: np.ndarray,
+    values: Values,
+) -> list[MetricRow]:
+    """Return the candidate's values on some rows beside what others reach on the very same."""
     subject, judged = answers.subject, answers.subject.judged
     metrics = metrics_for(judged.truth.kind)
-    of_champion = checks.values_on(metrics, judged, judged.champion, judged.unseen)
-    everything = np.ones(len(judged.truth), dtype=bool)
-    of_baseline = checks.values_on(metrics, judged, answers.baseline, everything)
+    is_common = bool(_common(judged)[among].all())
+    of_champion = checks.values_on(metrics, judged, judged.champion if is_common else None, among)
+    of_baseline = checks.values_on(metrics, judged, answers.baseline, among)
     rows = []
     for metric in metrics:
-        value, low, high = subject.values[metric.name]
-        floor = subject.spec.evaluation.gates.get(metric.name)
+        value, low, high = values[metric.name]
+        floor = subject.spec.evaluation.gates.get(metric.name) if among.all() else None
         side = None if floor is None else "at_least" if floor.at_least is not None else "at_most"
         limit = None if floor is None else floor.at_least
         rows.append(
@@ -228,7 +262,7 @@ def _metric_rows(answers: Answers) -> list[MetricRow]:
                 value=value,
                 low=low,
                 high=high,
-                rows=len(judged.truth),
+                rows=int(among.sum()),
                 champion=of_champion[metric.name],
                 baseline=of_baseline[metric.name],
                 floor=limit if floor is None or limit is not None else floor.at_most,
@@ -245,9 +279,12 @@ def _batch_rows(answers: Answers) -> list[BatchRow]:
     rows = []
     for place, snapshot in enumerate(judged.snapshots):
         inside = judged.batch == place
+        common = inside & _common(judged)
+        inside = common if common.any() else inside
         truth = judged.truth.take(inside)
-        seen = judged.champion is None or not judged.unseen[inside].any()
-        champion = None if seen or judged.champion is None else judged.champion.take(inside)
+        champion = None
+        if judged.champion is not None and common.any():
+            champion = judged.champion.take(inside)
         rows.append(
             BatchRow(
                 seq=snapshot.seq,

@@ -25,8 +25,26 @@ UNBOUNDED = frozenset({"log_loss"})
 
 
 def metrics(details: dict[str, Any]) -> list[Markup]:
-    """Draw every metric with its interval, beside champion, baseline and floor."""
-    rows = details["metrics"]
+    """Draw every metric with its interval, beside champion, baseline and floor on the same rows.
+
+    Where the champion had seen some of the judged rows it stands in figures of their own, on the
+    rest; where it had seen all of them, nowhere.
+    """
+    judged, all_rows = details["judged"], details["metrics"]
+    if judged["compared_rows"] != judged["rows"]:
+        all_rows = [row | {"champion": None} for row in all_rows]
+    title = f"Metrics on {count(judged['rows'])} rows that it never saw"
+    figures = _metric_figures(details, all_rows, title)
+    compared = details.get("compared")  # absent from what earlier releases kept
+    if compared:
+        title = f"The same on the {count(judged['compared_rows'])} rows that the champion never saw"
+        figures += _metric_figures(details, compared, title)
+    return figures
+
+
+def _metric_figures(
+    details: dict[str, Any], rows: list[dict[str, Any]], title: str
+) -> list[Markup]:
     shared = [r for r in rows if details["task"] == "classification" and r["name"] not in UNBOUNDED]
     apart = [r for r in rows if r not in shared]
     legend = [("candidate", "this version, 95 % interval")]
@@ -40,7 +58,7 @@ def metrics(details: dict[str, Any]) -> list[Markup]:
     if shared:
         figures.append(
             intervals(
-                "Metrics on rows that it never saw",
+                title,
                 [_metric_row(r) for r in shared],
                 label="value of the metric, 0 to 1",
                 legend=legend,
@@ -52,7 +70,7 @@ def metrics(details: dict[str, Any]) -> list[Markup]:
     if apart:
         figures.append(
             strips(
-                "Metrics on rows that it never saw" if not shared else "On scales of their own",
+                title if not shared else "On scales of their own",
                 [_metric_row(r) for r in apart],
                 legend=legend,
                 note="Each on its own scale, in its own unit; lower is better for errors.",
@@ -189,7 +207,7 @@ def plots(details: dict[str, Any]) -> list[Markup]:
     """Draw what suits the task: curves, calibration and confusion, or residuals."""
     figures: list[Markup] = []
     if details["curves"]:
-        figures += _curves(details["curves"], details["positive"])
+        figures += _curves(details)
     if details["calibration"]:
         figures.append(_calibration(details["calibration"]))
     if details["confusion"]:
@@ -203,11 +221,22 @@ def plots(details: dict[str, Any]) -> list[Markup]:
             )
         )
     if details["residuals"]:
-        figures += _residuals(details["residuals"], details["target"])
+        figures += _residuals(details)
     return figures
 
 
-def _curves(curves: dict[str, Any], positive: str | None) -> list[Markup]:
+def _rows_of(details: dict[str, Any], *, beside_champion: bool) -> str:
+    """Return in words on which of the judged rows a picture was made."""
+    judged = details["judged"]
+    if not beside_champion or judged["compared_rows"] == judged["rows"]:
+        return f"On {count(judged['rows'])} rows."
+    if "compared" not in details:  # an earlier release drew each on rows of its own
+        return ""
+    return f"Both on the {count(judged['compared_rows'])} rows that neither saw."
+
+
+def _curves(details: dict[str, Any]) -> list[Markup]:
+    curves, positive = details["curves"], details["positive"]
     shapes = (
         ("roc", "ROC curve", "false positive rate", "true positive rate", True),
         ("precision_recall", "Precision and recall", "recall", "precision", False),
@@ -233,7 +262,8 @@ def _curves(curves: dict[str, Any], positive: str | None) -> list[Markup]:
                 y_bounds=(0.0, 1.0),
                 diagonal=diagonal,
                 note=f"Positive is '{positive}'."
-                + (f" Area {number(curves[key][0]['area'])}." if len(series) == 1 else ""),
+                + (f" Area {number(curves[key][0]['area'])}. " if len(series) == 1 else " ")
+                + _rows_of(details, beside_champion=len(series) > 1),
             )
         )
     return figures
@@ -256,7 +286,8 @@ def _calibration(found: dict[str, Any]) -> Markup:
     )
 
 
-def _residuals(found: dict[str, Any], target: str) -> list[Markup]:
+def _residuals(details: dict[str, Any]) -> list[Markup]:
+    found, target = details["residuals"], details["target"]
     pairs = list(zip(found["actual"], found["predicted"], strict=True))
     centres = [(a + b) / 2 for a, b in zip(found["edges"], found["edges"][1:], strict=False)]
     total = sum(found["counts"]) or 1
@@ -288,7 +319,9 @@ def _residuals(found: dict[str, Any], target: str) -> list[Markup]:
             x_label=f"actual minus predicted {target}",
             y_label="share of rows",
             y_bounds=(0.0, None),
-            note=f"Mean {number(found['mean'])}, standard deviation {number(found['deviation'])}.",
+            note=_rows_of(details, beside_champion=len(series) > 1)
+            + f" On all judged rows the mean is {number(found['mean'])}, the standard deviation "
+            f"{number(found['deviation'])}.",
         ),
     ]
 

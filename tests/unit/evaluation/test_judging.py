@@ -130,6 +130,39 @@ def test_the_comparison_leaves_out_what_the_champion_saw(house):
     assert any("leaves them out" in note for note in details["notes"])
 
 
+def test_what_stands_beside_the_champion_is_on_the_rows_that_were_compared(house):
+    house.write(data={"time": {"columns": ["at"]}})
+    house.add(rows(600))
+    house.full_night()
+    house.add(rows(200, seed=1, day=1))
+    house.write(data={"time": {"columns": ["at"]}}, training={"split": {"test_share": 0.8}})
+    judged = house.night()
+    details = evaluation.load_details(judged, house.workspace)
+    compared = judged.comparison.rows
+    assert 0 < compared < details["judged"]["rows"]
+    for row in details["metrics"]:
+        assert (row["rows"], row["champion"]) == (details["judged"]["rows"], None)
+        assert row["baseline"] is not None
+    by_name = {row["name"]: row for row in details["compared"]}
+    assert {row["rows"] for row in by_name.values()} == {compared}
+    primary = by_name[judged.primary]
+    assert primary["value"] == pytest.approx(judged.comparison.candidate_value)
+    assert primary["champion"] == pytest.approx(judged.comparison.champion_value)
+    roc = {line["who"]: line["area"] for line in details["curves"]["roc"]}
+    assert roc["candidate"] == pytest.approx(by_name["roc_auc"]["value"])
+    assert roc["champion"] == pytest.approx(by_name["roc_auc"]["champion"])
+
+
+def test_where_all_rows_are_common_the_champion_stands_beside_them(house):
+    house.write(data={"time": {"columns": ["at"]}})
+    house.add(rows(600))
+    house.full_night()
+    house.add(rows(600, seed=1, day=1))
+    details = evaluation.load_details(house.night(), house.workspace)
+    assert details["compared"] == []
+    assert all(row["champion"] is not None for row in details["metrics"])
+
+
 def test_slices_are_floors_and_small_ones_decide_nothing(house):
     frame = rows(1200, strength=3)
     kind = np.where(np.arange(1200) % 3 == 0, "north", "south")

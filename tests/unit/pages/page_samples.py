@@ -188,6 +188,7 @@ def details() -> dict:
             _metric("brier", 0.016, 0.003, champion=0.019, baseline=0.036),
             _metric("log_loss", 0.071, 0.009, champion=0.083, baseline=0.161),
         ],
+        "compared": [],
         "batches": [
             {
                 "seq": seq,
@@ -318,6 +319,18 @@ def _slice(column, value, rows, metric, half, unknown, outcome) -> dict:
         "metrics": [{"name": "average_precision", "value": metric, "low": low, "high": high}],
         "floors": [floor] if column == "merchant" else [],
     }
+
+
+def partly_seen_details() -> dict:
+    """The same where the champion had seen 5 114 of the judged rows."""
+    made = details()
+    made["judged"] |= {"compared_rows": 3100, "seen_by_champion": 5114}
+    made["metrics"] = [row | {"champion": None} for row in made["metrics"]]
+    made["compared"] = [
+        _metric("average_precision", 0.68, 0.08, champion=0.64, baseline=0.04) | {"rows": 3100},
+        _metric("roc_auc", 0.941, 0.02, champion=0.931, baseline=0.5) | {"rows": 3100},
+    ]
+    return made
 
 
 def regression_details() -> dict:

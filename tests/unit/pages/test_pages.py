@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tenure.pages.evaluation import evaluation_facts
+from tenure.pages.evaluation_charts import metrics
 from tenure.pages.life import Life, life_facts, stretches
 from tenure.pages.render import write_page
 from tenure.pages.validation import validation_facts
@@ -21,6 +22,7 @@ from tests.unit.pages.page_samples import (
     candidate,
     details,
     evaluation,
+    partly_seen_details,
     regression_details,
     report,
     tenure,
@@ -164,6 +166,46 @@ def test_an_evaluation_without_any_section_is_still_a_page(quiet_workspace):
     text = draw_evaluation(quiet_workspace, bare)
     assert "What the gate asked" in text
     assert "Slice by slice" not in text
+
+
+def metric_figures(told):
+    """Each metric figure's text, by its title."""
+    found = [re.sub(r"<[^>]+>", " ", str(figure)) for figure in metrics(told)]
+    return [re.sub(r"\s+", " ", text).strip().replace("\u202f", " ") for text in found]
+
+
+def test_the_champion_stands_only_beside_values_of_the_same_rows():
+    whole = metric_figures(details())
+    assert "Metrics on 8 214 rows that it never saw" in whole[0]
+    assert "champion, version 4" in whole[0]
+    on_all, _, on_common = metric_figures(partly_seen_details())
+    assert "Metrics on 8 214 rows" in on_all
+    assert "champion, version" not in on_all
+    assert "floor that the spec asks for" in on_all
+    assert "on the 3 100 rows that the champion never saw" in on_common
+    assert "0.640" in on_common
+    assert "champion, version 4" in on_common
+
+
+def test_the_tile_of_the_champion_names_both_values_on_fewer_rows(quiet_workspace):
+    assert "this version there" not in draw_evaluation(quiet_workspace)
+    told = partly_seen_details()
+    told["judged"]["rows"] += 1
+    assert "this version there 0.710" in draw_evaluation(quiet_workspace, told)
+
+
+def test_without_a_common_row_only_the_candidate_is_drawn():
+    told = details()
+    told["judged"] |= {"compared_rows": 0, "seen_by_champion": 8214}
+    for text in metric_figures(told):
+        assert "champion, version" not in text
+
+
+def test_what_an_earlier_release_kept_shows_no_champion_on_other_rows():
+    told = details()
+    del told["compared"]
+    told["judged"] |= {"compared_rows": 3100, "seen_by_champion": 5114}
+    assert all("champion, version" not in text for text in metric_figures(told))
 
 
 def test_lineage_stands_on_the_page(quiet_workspace):
