@@ -74,6 +74,7 @@ class Workspace:
         store_url: a folder or an fsspec URL for content-addressed objects.
         clock: the time that policies read (`as_of`); `recorded_at` is always the real time.
         simulated: whether the clock may stand apart from the real one; shown on every page.
+        anchor_url: a folder or an fsspec URL outside, where the ledger's head is written too.
     """
 
     root: Path
@@ -82,6 +83,7 @@ class Workspace:
     store_url: str
     clock: Clock
     simulated: bool = False
+    anchor_url: str | None = None
 
     @property
     def state(self) -> Path:
@@ -193,6 +195,14 @@ def open_workspace(
             got=simulated,
             wanted="true | false",
         )
+    anchor = settings.get("anchor")
+    if anchor is not None and not (isinstance(anchor, str) and anchor.strip()):
+        raise BadSetting(
+            file=str(root / "config/settings.yaml"),
+            key="anchor",
+            got=anchor,
+            wanted="a folder or an fsspec URL",
+        )
     return Workspace(
         root=root,
         project=home,
@@ -200,4 +210,5 @@ def open_workspace(
         store_url=str(settings.get("store") or state / "store"),
         clock=SimulatedClock(state / "clock") if simulated else RealClock(),
         simulated=simulated,
+        anchor_url=anchor,
     )

@@ -92,6 +92,8 @@ from tenure.errors.registering import (
     StoreUnwritable,
     UnsafeUnpickler,
     VersionNotFound,
+    WitnessDisagrees,
+    WitnessUnreachable,
 )
 
 __all__ = [
@@ -168,6 +170,8 @@ __all__ = [
     "UnsafeUnpickler",
     "UsageMistake",
     "VersionNotFound",
+    "WitnessDisagrees",
+    "WitnessUnreachable",
     "WorkspaceNotFound",
     "WorkspaceTooNew",
     "WorkspaceTooOld",

@@ -126,6 +126,26 @@ class LedgerCut(RefusedByState):
     )
 
 
+class WitnessDisagrees(RefusedByState):
+    """The witness outside saw a row that the ledger does not hold: an old copy was put back."""
+
+    says = (
+        "The witness at {where} saw row {saw}; the ledger at {ledger} ends at row {ends_at} and "
+        "does not hold it. Nothing was changed."
+    )
+    remedy = (
+        "`tenure verify` says what differs; `tenure restore-backup FILE` goes on from a backup, on "
+        "the record. If the witness belongs to another workspace, name another folder as `anchor:`."
+    )
+
+
+class WitnessUnreachable(Unreachable):
+    """The witness outside could not be asked or told; the ledger goes on, and catches it up."""
+
+    says = "The witness at {where} cannot be reached: {detail}. The ledger goes on without it."
+    remedy = "Look at `anchor:` of config/settings.yaml; the next writes catch it up."
+
+
 class StoreExposed(RefusedByState):
     """Anybody on this machine could put bytes into the store."""
 

@@ -18,13 +18,15 @@ from tenure.registry.chain import GENESIS, Head
 _WIDTH = 128
 
 
-def _spell(head: Head) -> bytes:
+def spell_line(head: Head) -> bytes:
+    """Return a head as a line of one width that says whether it is whole."""
     text = f"{head.seq:020d}:{head.digest}"
     check = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"{text} {check}".ljust(_WIDTH - 1).encode() + b"\n"
 
 
-def _parse(line: bytes) -> Head | None:
+def parse_line(line: bytes) -> Head | None:
+    """Return the head of a line, None if it is not whole."""
     parts = line.decode("ascii", "replace").split()
     if len(parts) != 2 or hashlib.sha256(parts[0].encode()).hexdigest()[:16] != parts[1]:
         return None
@@ -49,7 +51,7 @@ class Anchor:
 
     def _lines(self, descriptor: int) -> tuple[Head | None, Head | None]:
         data = os.pread(descriptor, 2 * _WIDTH, 0)
-        return _parse(data[:_WIDTH]), _parse(data[_WIDTH:])
+        return parse_line(data[:_WIDTH]), parse_line(data[_WIDTH:])
 
     def read(self) -> Head:
         """Return the head that is anchored; (0, GENESIS) if none is."""
@@ -69,7 +71,7 @@ class Anchor:
             if max(known) >= head.seq:
                 return
             older = known.index(min(known))
-            os.pwrite(descriptor, _spell(head), older * _WIDTH)
+            os.pwrite(descriptor, spell_line(head), older * _WIDTH)
             os.fdatasync(descriptor)
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
@@ -79,7 +81,7 @@ class Anchor:
         self.close()
         fresh = self.file.with_suffix(".fresh")
         with open(fresh, "wb") as file:
-            file.write(_spell(head))
+            file.write(spell_line(head))
             file.flush()
             os.fsync(file.fileno())
         os.chmod(fresh, 0o600)

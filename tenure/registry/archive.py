@@ -22,19 +22,20 @@ from typing import Any
 
 import orjson
 
-from tenure.errors import BackupRefused, TenureError
+from tenure.errors import BackupRefused, TenureError, WitnessUnreachable
 from tenure.records import canonical
 from tenure.registry import tables
 from tenure.registry.chain import Head
 from tenure.registry.database import Database
 from tenure.registry.ledger import Ledger
 from tenure.registry.opening import (
-    anchor_file,
     close_ledger,
+    database_of,
     format_file,
     ledger_file,
     open_ledger,
     sync_folder,
+    witness_of,
     write_synced,
 )
 from tenure.registry.signing import key_is_weak
@@ -126,8 +127,10 @@ def restore_backup(
     The archive is verified whole before anything is changed. Objects and keys that are there stay.
 
     Raises:
-        BackupRefused: it is no backup, of another format, or does not verify.
+        BackupRefused: it is no backup, of another format, or does not verify; or the witness
+            outside, which would hold against the restored ledger, cannot be told.
     """
+    _must_reach_witness(workspace, Path(file))
     work = workspace.state / "work" / f"restore.{os.getpid()}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700, parents=True)
@@ -140,15 +143,30 @@ def restore_backup(
         head = _note_restore(workspace, work, about, replaced, actor)
         close_ledger(workspace)
         _replace_database(work / "ledger.db", ledger_file(workspace), workspace.state)
-        Ledger(_database(workspace)).database.anchor.reset(head)
+        _anchor(workspace, head)
         write_synced(format_file(workspace), f"{tables.FORMAT}\n".encode())
         return head
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _database(workspace: Workspace) -> Database:
-    return Database(ledger_file(workspace), anchor_file(workspace), workspace.clock)
+def _must_reach_witness(workspace: Workspace, file: Path) -> None:
+    witness = witness_of(workspace)
+    if witness is None:
+        return
+    try:
+        witness.read()
+    except WitnessUnreachable as error:
+        detail = f"{error} Without `anchor:` in config/settings.yaml it can be restored."
+        raise BackupRefused(file=str(file), detail=detail) from None
+
+
+def _anchor(workspace: Workspace, head: Head) -> None:
+    database = database_of(workspace)
+    database.anchor.reset(head)
+    if database.witness is not None:
+        database.witness.reset(head)
+    database.close()
 
 
 def _unpack(file: Path, work: Path) -> dict[str, Any]:
@@ -201,6 +219,7 @@ def _trial(workspace: Workspace, work: Path) -> Workspace:
         root=root,
         ledger_url=f"sqlite:///{state / 'ledger.db'}",
         store_url=str(state / "store"),
+        anchor_url=None,
     )
     _take_objects(work / "store", open_store(trial))
     ledger = open_ledger(trial)

@@ -2,7 +2,7 @@
 
 SQLite in WAL mode, every commit synced. A write takes the write lock at its start (a read that
 turns writer could not wait), appends its one audit row in the same transaction, commits, and then
-brings the anchor up. One connection a thread, never one across a fork.
+brings the anchor up, and the witness outside if there is one. One connection a thread, never one across a fork.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ from tenure.errors import (
     LedgerMissing,
     LedgerUnwritable,
     TenureError,
+    WitnessDisagrees,
+    WitnessUnreachable,
 )
 from tenure.registry import tables
 from tenure.registry.anchor import Anchor
 from tenure.registry.chain import GENESIS, Head, Line, next_line, stamp
 from tenure.registry.prepared import Prepared
+from tenure.registry.witness import Witness
 from tenure.workspace import Clock
 
 log = logging.getLogger(__name__)
@@ -143,6 +146,7 @@ class Database:
         clock: gives `as_of`.
         patience_s: how long a write waits for others.
         anchored: False leaves the anchor alone; for measurements only.
+        witness: follows the head outside the workspace, or None.
     """
 
     def __init__(
@@ -152,12 +156,14 @@ class Database:
         clock: Clock,
         patience_s: float = PATIENCE_S,
         anchored: bool = True,
+        witness: Witness | None = None,
     ) -> None:
         self.file = file
         self.anchor = Anchor(anchor)
         self.clock = clock
         self.patience_s = patience_s
         self.anchored = anchored
+        self.witness = witness
         self._local = threading.local()
         self._connections: list[tuple[threading.Thread, Connection]] = []
         self._guard = threading.Lock()
@@ -186,6 +192,7 @@ class Database:
         self._guard = threading.Lock()
         self._engine = self._make_engine()
         self.anchor = Anchor(self.anchor.file)
+        self.witness = self.witness and self.witness.after_fork()
         self._owner = os.getpid()
 
     def connection(self) -> Connection:
@@ -245,9 +252,11 @@ class Database:
         """Open a write transaction; commits at the end, takes all back if anything is raised.
 
         Raises:
-            LedgerBusy, LedgerMissing, LedgerDamaged, LedgerUnwritable: nothing was changed.
+            LedgerBusy, LedgerMissing, LedgerDamaged, LedgerUnwritable, LedgerCut,
+            WitnessDisagrees: nothing was changed.
         """
         connection = self.connection()
+        self._ask_witness(connection)
         self._take_lock(connection)
         try:
             before = read_head(connection)
@@ -266,14 +275,49 @@ class Database:
                 self.anchor.bring_up(write.head)
             except OSError as error:  # it is committed: the next writer brings the anchor up
                 log.warning("The anchor at %s was not written: %s", self.anchor.file, error)
+            self._tell_witness(write.head)
+
+    def _ask_witness(self, connection: Connection) -> None:
+        # Before the lock, since it may be far away. It is asked before the ledger is read: what it
+        # saw was committed, so a ledger that lacks it was cut or put back.
+        witness = self.witness
+        if witness is None or not self.anchored or witness.is_quiet:
+            return
+        try:
+            if witness.known is not None and witness.known == read_head(connection):
+                return
+            known = witness.read()
+        except WitnessUnreachable as error:
+            log.warning("%s", error)
+            return
+        except (DatabaseError, sqlite3.Error) as error:
+            raise self.translated(error) from None
+        head = read_head(connection)
+        if known is not None and self._lacks(connection, known, head):
+            raise WitnessDisagrees(
+                where=witness.where, saw=str(known), ledger=str(self.file), ends_at=head.seq
+            )
+        if head.seq > (known.seq if known else 0):
+            self._tell_witness(head)
+
+    def _tell_witness(self, head: Head) -> None:
+        if self.witness is None or self.witness.is_quiet:
+            return
+        try:
+            self.witness.bring_up(head)
+        except WitnessUnreachable as error:  # it is committed: a later writer catches up
+            log.warning("%s", error)
+
+    def _lacks(self, connection: Connection, known: Head, head: Head) -> bool:
+        row = _ROW.run(driver_of(connection), {"seq": known.seq}).fetchone()
+        return known.seq > head.seq or (known.seq > 0 and (row is None or row[0] != known.digest))
 
     def _follow(self, connection: Connection, head: Head) -> None:
         # A ledger that lacks what was anchored was cut or put back: writing on would hide it.
         known = self.anchor.read()
         if known == head:
             return
-        row = _ROW.run(driver_of(connection), {"seq": known.seq}).fetchone()
-        if known.seq > head.seq or (known.seq > 0 and (row is None or row[0] != known.digest)):
+        if self._lacks(connection, known, head):
             raise LedgerCut(where=str(self.file), ends_at=head.seq, anchored=known.seq)
         self.anchor.bring_up(head)
 

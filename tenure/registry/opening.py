@@ -21,11 +21,12 @@ from tenure.errors import BadSetting, LedgerMissing, WorkspaceTooNew, WorkspaceT
 from tenure.registry import tables
 from tenure.registry.database import Database
 from tenure.registry.ledger import Ledger
+from tenure.registry.witness import Witness, witness_name
 from tenure.workspace import Clock, Workspace
 
 _SQLITE = "sqlite:///"
 
-_known: dict[tuple[str, str, Clock], Ledger] = {}
+_known: dict[tuple[str, str, Clock, str | None], Ledger] = {}
 _guard = threading.Lock()
 
 
@@ -47,6 +48,35 @@ def anchor_file(workspace: Workspace) -> Path:
     return workspace.state / "anchor"
 
 
+def witness_of(workspace: Workspace) -> Witness | None:
+    """Return the witness that `anchor:` of the settings names, None if it names none.
+
+    Raises:
+        BadSetting: it lies inside .tenure/, or nothing can open it.
+    """
+    if workspace.anchor_url is None:
+        return None
+    url = workspace.locate(workspace.anchor_url)
+    if Path(url).is_relative_to(workspace.state):
+        raise BadSetting(
+            file="config/settings.yaml",
+            key="anchor",
+            got=workspace.anchor_url,
+            wanted="a folder outside .tenure/, or a URL",
+        )
+    return Witness(url, witness_name(workspace.root), workspace.state / "witness.lock")
+
+
+def database_of(workspace: Workspace) -> Database:
+    """Return the database of a workspace that has one, with its anchor and its witness."""
+    return Database(
+        ledger_file(workspace),
+        anchor_file(workspace),
+        workspace.clock,
+        witness=witness_of(workspace),
+    )
+
+
 def format_file(workspace: Workspace) -> Path:
     """Return the file that holds the folder's format number."""
     return workspace.state / "format"
@@ -61,7 +91,7 @@ def open_ledger(workspace: Workspace) -> Ledger:
         WorkspaceTooNew, WorkspaceTooOld: the folder has another format.
         LedgerMissing: the workspace was used and its database is gone.
     """
-    key = (workspace.ledger_url, str(workspace.state), workspace.clock)
+    key = (workspace.ledger_url, str(workspace.state), workspace.clock, workspace.anchor_url)
     with _guard:
         ledger = _known.get(key)
         if ledger is None or not format_file(workspace).exists():
@@ -100,7 +130,7 @@ def _prepare(workspace: Workspace) -> Database:
         if not file.exists():
             _make_database(file)
         write_synced(format_file(workspace), f"{tables.FORMAT}\n".encode())
-    return Database(file, anchor_file(workspace), workspace.clock)
+    return database_of(workspace)
 
 
 def write_synced(file: Path, data: bytes) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 from tenure.errors import WorkspaceTooNew
 from tenure.registry import tables
 from tenure.registry.archive import backup
-from tenure.registry.database import Database
 from tenure.registry.ledger import Ledger
 from tenure.registry.opening import (
-    anchor_file,
     close_ledger,
+    database_of,
     format_file,
     ledger_file,
     write_synced,
@@ -43,7 +42,7 @@ def upgrade(workspace: Workspace, *, actor: str = "system:upgrade") -> Path | No
     if not kept.exists():
         backup(workspace, kept)
     migrate(ledger_file(workspace))
-    database = Database(ledger_file(workspace), anchor_file(workspace), workspace.clock)
+    database = database_of(workspace)
     Ledger(database).note(
         "ledger_upgraded",
         model=None,

@@ -13,7 +13,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DatabaseError
 
-from tenure.errors import TenureError
+from tenure.errors import TenureError, WitnessUnreachable
 from tenure.registry.artifacts import check_manifest
 from tenure.registry.chain import GENESIS, Head, Line, line_digest
 from tenure.registry.fold import differences, fold, read_state
@@ -55,21 +55,24 @@ def _damage(what: str, which: str, remedy: str = _SUSPECT) -> Finding:
 
 
 def verify(workspace: Workspace, head: str | None = None) -> list[Finding]:
-    """Check ledger, anchor, store and signatures; return what was found, damage first.
+    """Check ledger, anchor, witness, store and signatures; return what was found, damage first.
 
     Args:
         workspace: what to check.
         head: SEQ:DIGEST as `status` printed it earlier; a witness that no one here could change.
     """
     found: list[Finding] = []
+    outside: Outside | None = None
     try:
         ledger, store = open_ledger(workspace), open_store(workspace)
+        outside = _ask_outside(ledger)  # before the ledger is read: it never knows more than that
         anchored = ledger.database.anchor.read()
         with ledger.database.steady() as connection:
             found += _database(connection)
             lines = [Line(*row) for row in connection.execute(select(audit).order_by(audit.c.seq))]
             found += _chain(lines)
             found += _anchor(lines, anchored, ledger)
+            found += _outside(lines, outside)
             found += _witness(lines, head)
             found += _state(connection, lines)
             found += _objects(connection, store)
@@ -79,7 +82,7 @@ def verify(workspace: Workspace, head: str | None = None) -> list[Finding]:
         found.append(_damage(str(error), "ledger", _RESTORE))
     except DatabaseError as error:
         found.append(_damage(f"the database cannot be read: {error.orig}", "ledger", _RESTORE))
-    found += _limits(workspace, head)
+    found += _limits(workspace, head, outside)
     order = list(Severity)
     return sorted(found, key=lambda finding: order.index(finding.severity))
 
@@ -131,6 +134,59 @@ def _anchor(lines: list[Line], anchored: Head, ledger: Ledger) -> Iterator[Findi
         yield _damage("the row that was anchored has another digest now: history differs", which)
     if ledger.database.anchor.read().seq < newest - 1:
         yield _damage("the anchor lags by more than one commit: it was put back or removed", which)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What the witness outside said: the head that it saw, or why it said nothing."""
+
+    where: str
+    head: Head | None = None
+    silent: str | None = None
+
+
+def _ask_outside(ledger: Ledger) -> Outside | None:
+    witness = ledger.database.witness
+    if witness is None:
+        return None
+    try:
+        return Outside(where=witness.where, head=witness.read())
+    except WitnessUnreachable as error:
+        return Outside(where=witness.where, silent=str(error))
+
+
+def _outside(lines: list[Line], outside: Outside | None) -> Iterator[Finding]:
+    if outside is None:
+        return
+    which, newest = f"witness {outside.where}", lines[-1].seq if lines else 0
+    catches_up = "The next write brings it up; if it had seen more before, somebody put it back."
+    if outside.silent is not None:
+        look = "Look at `anchor:` of config/settings.yaml, then verify again."
+        yield _warning("it was not asked, so an old copy of all cannot be seen", which, look)
+    elif outside.head is None:
+        if newest > 1:
+            yield _warning("it has never seen this workspace", which, catches_up)
+    else:
+        line = _at(lines, outside.head.seq)
+        if outside.head.seq > newest:
+            yield _damage(
+                f"it saw row {outside.head.seq} and the ledger ends at row {newest}: an old copy "
+                "was put back, or the tail was cut",
+                which,
+            )
+        elif line is None or line.digest != outside.head.digest:
+            yield _damage(f"it saw another row {outside.head.seq}: history was written anew", which)
+        elif outside.head.seq < newest - 1:
+            yield _warning(
+                f"it is {newest - outside.head.seq} commits behind, as after a time in which it "
+                "could not be reached",
+                which,
+                catches_up,
+            )
+
+
+def _warning(what: str, which: str, remedy: str) -> Finding:
+    return Finding(severity=Severity.WARNING, what=what, which=which, remedy=remedy)
 
 
 def _witness(lines: list[Line], head: str | None) -> Iterator[Finding]:
@@ -201,28 +257,31 @@ def _orphans(connection: Connection, store: Store) -> Iterator[Finding]:
             )
 
 
-def _limits(workspace: Workspace, head: str | None) -> Iterator[Finding]:
+def _limits(workspace: Workspace, head: str | None, outside: Outside | None) -> Iterator[Finding]:
     if key_is_weak(workspace):
-        yield Finding(
-            severity=Severity.WARNING,
-            what="the signing key lies inside the folder that it vouches for: it is weak",
-            which=str(workspace.key_folder),
-            remedy="Move the key folder elsewhere and set TENURE_KEY_DIR to it.",
+        yield _warning(
+            "the signing key lies inside the folder that it vouches for: it is weak",
+            str(workspace.key_folder),
+            "Move the key folder elsewhere and set TENURE_KEY_DIR to it.",
         )
-    if head is None:
+    seen = head.partition(":")[0] if head else None
+    if outside is not None and outside.head is not None:
+        seen = str(max(outside.head.seq, int(seen) if seen and seen.isdigit() else 0))
+    if seen is None:
         yield Finding(
             severity=Severity.LIMIT,
             what="someone who may write to all of .tenure/ could have written ledger and anchor "
             "anew, or put back an old copy of all of it: without a witness outside, that "
             "cannot be seen",
             which=str(workspace.state),
-            remedy="Keep the head that `tenure status` prints, and give it: "
-            "`tenure verify --head SEQ:DIGEST`.",
+            remedy="Name a place outside as `anchor:` in config/settings.yaml, or keep the head "
+            "that `tenure status` prints and give it: `tenure verify --head SEQ:DIGEST`.",
         )
-    else:
-        yield Finding(
-            severity=Severity.LIMIT,
-            what="what was written after the witness's row could still have been written anew",
-            which=f"rows after {head.partition(':')[0]}",
-            remedy="Keep a newer head.",
-        )
+        return
+    yield Finding(
+        severity=Severity.LIMIT,
+        what="what was written after the witness's row could still have been written anew, and "
+        "all of it by someone who may write to the witness",
+        which=f"rows after {seen}",
+        remedy="Keep a newer head, and let nobody but Tenure write to the witness.",
+    )
