@@ -8,10 +8,87 @@ Digests are lower-case sha256 in hexadecimal. Times are aware, in UTC. Order com
 
 from __future__ import annotations
 
-from tenure.records.data import (Batch, BatchState, Column, Outcome, Snapshot, Staged, ValidationReport, Violation, ViolationKind)
-from tenure.records.loop import (Action, Approval, Case, CaseState, CaseStep, Cause, Decision, Halt, Measure, Reading, RetirementRecord, Severity, Window)
-from tenure.records.record import (AuditRow)
-from tenure.records.values import (canonical, digest_of, from_json, to_json)
-from tenure.records.versions import (Assignment, Candidate, Comparison, Evaluation, GateCheck, GateVerdict, Lineage, MetricValue, Slot, Stage, TrainingSet, Version)
+from tenure.records.data import (
+    Batch,
+    BatchState,
+    Column,
+    Outcome,
+    Snapshot,
+    Staged,
+    ValidationReport,
+    Violation,
+    ViolationKind,
+)
+from tenure.records.loop import (
+    Action,
+    Approval,
+    Case,
+    CaseState,
+    CaseStep,
+    Cause,
+    Decision,
+    Halt,
+    Measure,
+    Reading,
+    RetirementRecord,
+    Severity,
+    Window,
+)
+from tenure.records.record import AuditRow
+from tenure.records.values import canonical, digest_of, from_json, to_json
+from tenure.records.versions import (
+    Assignment,
+    Candidate,
+    Comparison,
+    Evaluation,
+    GateCheck,
+    GateVerdict,
+    Lineage,
+    MetricValue,
+    Slot,
+    Stage,
+    TrainingSet,
+    Version,
+)
 
-__all__ = ["Action", "Approval", "Assignment", "AuditRow", "Batch", "BatchState", "Candidate", "Case", "CaseState", "CaseStep", "Cause", "Column", "Comparison", "Decision", "Evaluation", "GateCheck", "GateVerdict", "Halt", "Lineage", "Measure", "MetricValue", "Outcome", "Reading", "RetirementRecord", "Severity", "Slot", "Snapshot", "Stage", "Staged", "TrainingSet", "ValidationReport", "Version", "Violation", "ViolationKind", "Window", "canonical", "digest_of", "from_json", "to_json"]
+__all__ = [
+    "Action",
+    "Approval",
+    "Assignment",
+    "AuditRow",
+    "Batch",
+    "BatchState",
+    "Candidate",
+    "Case",
+    "CaseState",
+    "CaseStep",
+    "Cause",
+    "Column",
+    "Comparison",
+    "Decision",
+    "Evaluation",
+    "GateCheck",
+    "GateVerdict",
+    "Halt",
+    "Lineage",
+    "Measure",
+    "MetricValue",
+    "Outcome",
+    "Reading",
+    "RetirementRecord",
+    "Severity",
+    "Slot",
+    "Snapshot",
+    "Stage",
+    "Staged",
+    "TrainingSet",
+    "ValidationReport",
+    "Version",
+    "Violation",
+    "ViolationKind",
+    "Window",
+    "canonical",
+    "digest_of",
+    "from_json",
+    "to_json",
+]

@@ -31,7 +31,7 @@ class Slot(StrEnum):
 
 
 class GateVerdict(StrEnum):
-    """How a candidate did against what it was judged by."""
+    """How a candidate did against what it was judged by; a fallback is never judged."""
 
     FIRST = "first"
     WINS = "wins"
@@ -39,6 +39,7 @@ class GateVerdict(StrEnum):
     LOSES = "loses"
     FAILS_FLOOR = "fails_floor"
     UNKNOWN = "unknown"
+    FALLBACK = "fallback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

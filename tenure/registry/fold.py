@@ -13,9 +13,10 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
-from tenure.records import Slot, Stage, digest_of
+from tenure.records import CaseState, Slot, Stage, digest_of
 from tenure.registry import tables
 from tenure.registry.chain import Line
+from tenure.registry.stages import LAWFUL
 
 Facts = dict[str, Any]
 
@@ -35,6 +36,11 @@ class State:
     versions: dict[str, Facts] = field(default_factory=dict)
     slots: dict[str, Facts] = field(default_factory=dict)
     assignments: dict[str, Facts] = field(default_factory=dict)
+    version_references: dict[str, Facts] = field(default_factory=dict)
+    readings: dict[str, Facts] = field(default_factory=dict)
+    decisions: dict[str, Facts] = field(default_factory=dict)
+    cases: dict[str, Facts] = field(default_factory=dict)
+    halts: dict[str, Facts] = field(default_factory=dict)
 
     def tables(self) -> dict[str, dict[str, Facts]]:
         """Return every table by its name."""
@@ -165,7 +171,7 @@ def _registered(state: State, line: Line, body: Facts) -> str | None:
 
 def _moved(state: State, line: Line, body: Facts) -> str | None:
     slot, number, epoch = body["slot"], body["version"], body["epoch"]
-    version = state.versions[key(line.model, number)]
+    version = state.versions[key(line.model, number)] if number is not None else None
     before = state.slots.get(key(line.model, slot), {"epoch": 0})["epoch"]
     state.slots[key(line.model, slot)] = {"version": number, "epoch": epoch}
     state.assignments[key(line.model, slot, epoch)] = {
@@ -175,11 +181,97 @@ def _moved(state: State, line: Line, body: Facts) -> str | None:
         "actor": line.actor,
         "reason": line.reason,
     }
-    if slot == Slot.CHAMPION:
+    if version is not None and slot == Slot.CHAMPION:
         version["served_epoch"] = epoch
-    if version["stage"] != Stage.VALIDATED:
+    if version is not None and version["stage"] != Stage.VALIDATED:
         return f"version {number} was {version['stage']} and took a slot"
     return None if epoch == before + 1 else f"the epoch went from {before} to {epoch}"
+
+
+def _stage_changed(state: State, line: Line, body: Facts) -> str | None:
+    version = state.versions[key(line.model, body["version"])]
+    before, to = Stage(version["stage"]), Stage(body["to"])
+    version["stage"] = body["to"]
+    held = [
+        where
+        for where, slot in state.slots.items()
+        if where.startswith(f"{line.model}/") and slot["version"] == body["version"]
+    ]
+    if to not in LAWFUL[before] or before != body["from"]:
+        return f"version {body['version']} went from {before} to {to}"
+    return f"version {body['version']} was in office" if held and to != Stage.VALIDATED else None
+
+
+def _reference_kept(state: State, line: Line, body: Facts) -> str | None:
+    where = key(line.model, body["version"])
+    lawful = where not in state.version_references
+    state.version_references[where] = {"object": body["object"]}
+    return None if lawful else "the version had a reference before"
+
+
+def _decided(state: State, line: Line, body: Facts) -> str | None:
+    times = {"seq": line.seq, "as_of": line.as_of}
+    if "read" in body:
+        seen = {name: body[name] for name in ("version", "window", "revision")}
+        state.readings[body["reading"]] = {
+            "model": line.model,
+            **seen,
+            "record": body["read"],
+            **times,
+        }
+    known = body["reading"] in state.readings
+    state.decisions[body["decision"]] = {
+        "model": line.model,
+        "action": body["action"],
+        "record": body["decided"],
+        **times,
+    }
+    complaint = _opened(state, line, body) if body["case"] else None
+    return complaint or (None if known else "its reading is not on record")
+
+
+def _opened(state: State, line: Line, body: Facts) -> str | None:
+    opened = body["opened"]
+    lawful = body["case"] not in state.cases
+    lawful &= all(each["open_for"] != line.model for each in state.cases.values())
+    state.cases[body["case"]] = {
+        "model": line.model,
+        "state": opened["state"],
+        "open_for": line.model,
+        "deadline_at": opened["deadline_at"],
+        "seq": line.seq,
+        "record": opened["record"],
+    }
+    return None if lawful else "the model had an open case"
+
+
+def _case_changed(state: State, line: Line, body: Facts) -> str | None:
+    case = state.cases[body["case"]]
+    lawful = case["open_for"] == line.model
+    over = body["state"] in (CaseState.CLOSED, CaseState.DECLINED)
+    case.update(
+        state=body["state"],
+        open_for=None if over else line.model,
+        deadline_at=body["deadline_at"],
+        record=body["record"],
+    )
+    return None if lawful else "the case was over"
+
+
+def _halted(state: State, line: Line, body: Facts) -> str | None:
+    lawful = body["scope"] not in state.halts
+    state.halts[body["scope"]] = {
+        "by": line.actor,
+        "reason": line.reason,
+        "since": line.as_of,
+        "seq": line.seq,
+    }
+    return None if lawful else "it was halted before"
+
+
+def _resumed(state: State, line: Line, body: Facts) -> str | None:
+    del state.halts[body["scope"]]
+    return None
 
 
 _STEPS: dict[str, Callable[[State, Line, Facts], str | None]] = {
@@ -191,6 +283,19 @@ _STEPS: dict[str, Callable[[State, Line, Facts], str | None]] = {
     "candidates_released": _released,
     "version_registered": _registered,
     "slot_moved": _moved,
+    "stage_changed": _stage_changed,
+    "reference_kept": _reference_kept,
+    "reading_recorded": _decided,
+    "warning_decided": _decided,
+    "retrain_decided": _decided,
+    "retirement_decided": _decided,
+    "case_opened": _opened,
+    "case_answered": _case_changed,
+    "case_lapsed": _case_changed,
+    "case_step": _case_changed,
+    "case_closed": _case_changed,
+    "automation_halted": _halted,
+    "automation_resumed": _resumed,
 }
 
 _KEYS = {
@@ -202,6 +307,11 @@ _KEYS = {
     "versions": ("model", "number"),
     "slots": ("model", "slot"),
     "assignments": ("model", "slot", "epoch"),
+    "version_references": ("model", "version"),
+    "readings": ("digest",),
+    "decisions": ("id",),
+    "cases": ("id",),
+    "halts": ("scope",),
 }
 _BY_DIGEST = ("record", "columns")
 

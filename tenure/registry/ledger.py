@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from tenure.registry.batches import BatchBook
 from tenure.registry.candidates import CandidateBook
+from tenure.registry.cases import CaseBook
 from tenure.registry.database import Database
+from tenure.registry.halts import HaltBook
 from tenure.registry.leases import LeaseBook
+from tenure.registry.readings import ReadingBook
 from tenure.registry.record import RecordBook
 from tenure.registry.slots import SlotBook
+from tenure.registry.stages import StageBook
 from tenure.registry.versions import VersionBook
 
 
-class Ledger(BatchBook, CandidateBook, VersionBook, SlotBook, LeaseBook, RecordBook):
+class Ledger(
+    BatchBook,
+    CandidateBook,
+    VersionBook,
+    StageBook,
+    SlotBook,
+    ReadingBook,
+    CaseBook,
+    HaltBook,
+    LeaseBook,
+    RecordBook,
+):
     """A workspace's ledger: each write is one transaction with its audit row.
 
     Every write raises BadAuditEntry for an empty actor, reason or evidence, and LedgerBusy,

@@ -50,13 +50,21 @@ def named_objects(connection: Connection) -> Iterator[tuple[str, int | None, str
         whose = f"version {row.number} of '{row.model}'"
         yield row.object, row.size, whose
         yield row.manifest, None, whose
+    for row in connection.execute(select(tables.references)):
+        yield row.object, None, f"the reference of version {row.version} of '{row.model}'"
     for row in connection.execute(select(tables.evaluations)):
         yield orjson.loads(row.record)["details"], None, f"evaluation {row.digest[:12]}"
 
 
 def _rooted(connection: Connection) -> set[str]:
     rooted = {digest for digest, _, _ in named_objects(connection)}
-    for table in (tables.snapshots, tables.candidates, tables.evaluations):
+    for table in (
+        tables.snapshots,
+        tables.candidates,
+        tables.evaluations,
+        tables.readings,
+        tables.cases,
+    ):
         kept = table.c.kept == 1 if "kept" in table.c else table.c.record.is_not(None)
         for row in connection.execute(select(table.c.record).where(kept)):
             rooted |= {found.decode() for found in _DIGEST.findall(row.record.encode())}

@@ -12,10 +12,18 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from tenure.errors import KeyReused, NotFitToServe, StaleEpoch, TenureError, VersionNotFound
+from tenure.errors import (
+    Halted,
+    KeyReused,
+    NotFitToServe,
+    StaleEpoch,
+    TenureError,
+    VersionNotFound,
+)
 from tenure.records import Assignment, Slot, Stage, canonical, digest_of, from_json, to_json
 from tenure.registry.chain import read_stamp, stamp
 from tenure.registry.database import Database, Writing, check_entry
+from tenure.registry.halts import check_halt
 from tenure.registry.leases import Lease, check_lease
 from tenure.registry.prepared import Prepared
 from tenure.registry.tables import assignments, request_keys, slots, versions
@@ -107,6 +115,7 @@ class SlotBook:
             StaleEpoch: the slot has moved since; the current epoch is in the error.
             KeyReused: the key stands for another request.
             LeaseLost: the lease has ended or passed to another.
+            Halted: automation of the model is halted, and the actor is no person.
         """
         check_entry(model, actor, reason, evidence)
         request = digest_of([model, number, expected_epoch, actor, reason, evidence, slot])
@@ -115,8 +124,10 @@ class SlotBook:
                 earlier = _answered(write.connection, key, request)
                 if earlier is not None:
                     return earlier
-            refusal = _lost(write.connection, lease) or _refusal(
-                write, model, number, slot, expected_epoch
+            refusal = (
+                _lost(write.connection, lease)
+                or _stopped(write.connection, model, actor)
+                or _refusal(write, model, number, slot, expected_epoch)
             )
             said: Any = {"model": model, "actor": actor, "reason": reason}
             said["evidence"] = evidence
@@ -130,6 +141,27 @@ class SlotBook:
                     _remember(write.connection, key, request, moved)
                 return moved
         raise refusal
+
+    def vacate(
+        self, model: str, *, expected_epoch: int, actor: str, reason: str, evidence: str
+    ) -> Assignment:
+        """Leave the champion's slot to nobody, because a case says so.
+
+        Raises:
+            StaleEpoch: the slot has moved since; the current epoch is in the error.
+            Halted: automation of the model is halted, and the actor is no person.
+        """
+        check_entry(model, actor, reason, evidence)
+        slot = Slot.CHAMPION.value
+        with self.database.writing() as write:
+            check_halt(write.connection, model, actor)
+            asked = {"model": model, "number": 0, "slot": slot}
+            _, now = _STATE.run(write.driver, asked).fetchone()
+            if not now or now != expected_epoch:
+                raise StaleEpoch(model=model, slot=slot, now=now or 0, decided_at=expected_epoch)
+            wanted = {"slot": slot, "version": None, "expected_epoch": expected_epoch}
+            said = {"actor": actor, "reason": reason, "evidence": evidence}
+            return _move(write, wanted, model=model, **said)
 
     def slot(self, model: str, slot: Slot = Slot.CHAMPION) -> Assignment | None:
         """Return who holds a slot now, or None if it was never filled."""
@@ -164,6 +196,14 @@ def _lost(connection: Connection, lease: Lease | None) -> TenureError | None:
     return None
 
 
+def _stopped(connection: Connection, model: str, actor: str) -> TenureError | None:
+    try:
+        check_halt(connection, model, actor)
+    except Halted as error:
+        return error
+    return None
+
+
 def _refusal(
     write: Writing, model: str, number: int, slot: Slot, expected_epoch: int
 ) -> TenureError | None:
@@ -194,7 +234,7 @@ def _move(
         assert moved.rowcount == 1
     row = {**place, "since": write.as_of, "seq": write.next_seq, "actor": actor, "reason": reason}
     _ASSIGNED.run(write.driver, row)
-    if slot == Slot.CHAMPION.value:
+    if slot == Slot.CHAMPION.value and number is not None:
         _SERVED.run(write.driver, {"of_model": model, "of_number": number, "served_epoch": epoch})
     write.append(
         "slot_moved",

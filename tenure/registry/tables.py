@@ -1,6 +1,7 @@
 """What does the ledger keep, in which tables?
 
-State tables hold what is true now; `audit` holds how it came to be, one row a change, never changed
+State tables hold what is true now (`cases.open_for` names the model while the case is open, so that
+a model has one at a time); `audit` holds how it came to be, one row a change, never changed
 again; `outbox` names the audit rows whose event was not yet sent. Times are text in UTC of one
 width, so that text order is time order. A change here wants a migration beside it and, if older
 programs would misread the folder, the next FORMAT (docs/decisions/0101-formats.md).
@@ -21,11 +22,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-FORMAT = 1
+FORMAT = 2
 """The number of the whole .tenure/ folder's layout, kept in .tenure/format."""
 
-REVISION = "0001"
-"""The migration that makes these tables."""
+REVISION = "0002"
+"""The migration that ends with these tables."""
 
 metadata = MetaData()
 
@@ -141,7 +142,7 @@ slots = Table(
     metadata,
     Column("model", Text, primary_key=True),
     Column("slot", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
+    Column("version", Integer),
     Column("epoch", Integer, nullable=False),
     ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
 )
@@ -152,11 +153,71 @@ assignments = Table(
     Column("model", Text, primary_key=True),
     Column("slot", Text, primary_key=True),
     Column("epoch", Integer, primary_key=True),
-    Column("version", Integer, nullable=False),
+    Column("version", Integer),
     Column("since", Text, nullable=False),
     Column("seq", Integer, nullable=False),
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+references = Table(
+    "version_references",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("object", Text, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("window", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("as_of", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    UniqueConstraint("model", "version", "window", "revision"),
+    Index("readings_by_model", "model", "version", "seq"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("as_of", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("decisions_by_model", "model", "seq"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open_for", Text, unique=True),
+    Column("deadline_at", Text),
+    Column("seq", Integer, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("cases_by_model", "model", "seq"),
+    Index("cases_by_state", "state", "seq"),
+)
+
+halts = Table(
+    "halts",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
 )
 
 request_keys = Table(

@@ -24,10 +24,11 @@ from tenure.records import (
 from tenure.registry.candidates import read_candidate
 from tenure.registry.chain import read_stamp
 from tenure.registry.database import Database, Writing
+from tenure.registry.halts import check_halt
 from tenure.registry.leases import Lease, check_lease
 from tenure.registry.tables import batches, candidates, evaluations, slots, versions
 
-FIT_VERDICTS = frozenset({GateVerdict.FIRST, GateVerdict.WINS})
+FIT_VERDICTS = frozenset({GateVerdict.FIRST, GateVerdict.WINS, GateVerdict.FALLBACK})
 """With these a version is validated; with any other it is rejected."""
 
 _COLUMNS = [column for column in versions.c if column.name != "served_epoch"]
@@ -107,6 +108,7 @@ class VersionBook:
         Raises:
             CandidateNotFound: the candidate is not on record.
             LeaseLost: the lease has ended or passed to another.
+            Halted: automation of the model is halted, and the actor is no person.
         """
         if evaluation.candidate != candidate.id:
             raise BadAuditEntry(
@@ -119,6 +121,7 @@ class VersionBook:
             known = write.connection.execute(_OF_CANDIDATE, {"candidate": candidate.id}).first()
             if known is not None:
                 return as_version(known)
+            check_halt(write.connection, candidate.model, actor)
             if read_candidate(write.connection, candidate.id) is None:
                 raise CandidateNotFound(candidate=candidate.id)
             number = newest_number(write.connection, candidate.model) + 1

@@ -9,17 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
-ColumnType = Literal["int64", "float64", "string", "bool", "category", "datetime", "date"]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A part of a spec: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+from tenure.spec.loop import DecisionsSpec, MonitoringSpec, NotifySpec, RetirementSpec
+from tenure.spec.section import ColumnType, ModelName, Section, Share
 
 
 class Task(StrEnum):
@@ -47,6 +40,19 @@ class Coarsen(Section):
     """`month` or `year` for a date, a width for a number."""
 
 
+class LabelsSpec(Section):
+    """Where the truth about logged predictions comes from, and how it finds its prediction."""
+
+    source: str | None = None
+    """A folder or an fsspec URL of CSV or Parquet files with `key` and the target; without one the
+    model's own accepted batches."""
+    key: list[str] = Field(default_factory=lambda: ["id"], min_length=1)
+    """`[id]` joins by the prediction's id; columns of the input join by their values."""
+    delay_days: Annotated[float, Field(ge=0)] = 0.0
+    """How long labels usually take; a window's labels are looked for until then and as long again.
+    """
+
+
 class DataSpec(Section):
     """Where batches come from, what a row holds, and how it is treated before it is stored."""
 
@@ -60,7 +66,7 @@ class DataSpec(Section):
     """Which names in the source are batches, as a glob; never those that begin with '.' or '_'."""
     columns: dict[str, ColumnType] = Field(default_factory=dict)
     """The exact columns and their types; learned from the first good batch and kept, if empty."""
-    missing: list[str] = [""]
+    missing: list[str] = Field(default_factory=lambda: [""])
     """Texts in CSV that mean a missing value; 'NA' and 'None' are ordinary texts unless listed."""
     time: TimeSpec | None = None
     """When rows happened; without it batches are ordered by arrival."""
@@ -78,6 +84,8 @@ class DataSpec(Section):
     """How personal columns are treated before anything is stored."""
     not_personal: list[str] = Field(default_factory=list)
     """Columns whose texts look personal (numbers like phones) and are not: not searched."""
+    labels: LabelsSpec | None = None
+    """Where the truth about logged predictions comes from; arrived batches carry their own."""
     max_rows: Annotated[int, Field(ge=1)] = 5_000_000
     """A batch with more rows is quarantined."""
     future_tolerance_hours: Annotated[float, Field(ge=0)] = 24.0
@@ -122,7 +130,9 @@ class TrainingSpec(Section):
     """Passed to that function by keyword."""
     task: Literal["auto", "classification", "regression"] = "auto"
     """`auto` asks the estimator."""
-    spans: list[Annotated[str, Field(pattern=r"^(all|[1-9]\d* (days|weeks|batches))$")]] = ["all"]
+    spans: list[Annotated[str, Field(pattern=r"^(all|[1-9]\d* (days|weeks|batches))$")]] = Field(
+        default_factory=lambda: ["all"]
+    )
     """Stretches of data that compete as candidates: `all`, `8 weeks`, `90 days`, `12 batches`."""
     split: SplitSpec = SplitSpec()
     """Which rows are held out to judge a fit."""
@@ -232,6 +242,16 @@ class DeploymentSpec(Section):
 
     serving: ServingSpec = ServingSpec()
     """How predictions are made and logged."""
+    fallback: Literal["baseline", "previous", "constant", "rule", "none"] = "baseline"
+    """What answers once the champion is retired without a successor: the gate's dummy, the newest
+    former champion that is still fit (or the dummy), a constant, an estimator of yours, or nothing
+    (the endpoint then answers 503)."""
+    rule: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
+    """`module:function` that returns the unfitted estimator of `fallback: rule`."""
+    constant: str | float | bool | None = None
+    """What `fallback: constant` predicts: a class that the model knows, or a number."""
+    may_leave_vacant: bool = False
+    """Whether automation may leave the slot vacant; needed for `fallback: none` to retire."""
 
 
 class ScoringSpec(Section):
@@ -256,6 +276,8 @@ class SchedulesSpec(Section):
     """When to look for new batches, beside the watcher."""
     score: str | None = None
     """When to predict for files; wants a scoring section."""
+    monitor: str | None = None
+    """When to judge the windows that have closed, beside their closing itself."""
 
 
 class ModelSpec(Section):
@@ -279,6 +301,14 @@ class ModelSpec(Section):
     """How a candidate is judged."""
     deployment: DeploymentSpec = DeploymentSpec()
     """How the model serves."""
+    monitoring: MonitoringSpec = MonitoringSpec()
+    """What is watched while the model serves, and from where on it is bad."""
+    decisions: DecisionsSpec = DecisionsSpec()
+    """What follows from a bad window, and what holds it back."""
+    retirement: RetirementSpec = RetirementSpec()
+    """How a version is retired, and what happens to what it leaves behind."""
+    notify: NotifySpec = NotifySpec()
+    """Who is told."""
     scoring: ScoringSpec | None = None
     """Files in, predictions out."""
     schedules: SchedulesSpec = SchedulesSpec()

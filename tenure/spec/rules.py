@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from tenure.spec.cron import cron_fault
 from tenure.spec.document import Document, Path_
+from tenure.spec.loop_rules import note_loop_conflicts, watched_columns
 from tenure.spec.mistakes import nearest
 from tenure.spec.model import Coarsen, ModelSpec
 from tenure.workspace import STATE_FOLDER, Workspace
@@ -32,7 +33,7 @@ def note_conflicts(spec: ModelSpec, document: Document, workspace: Workspace) ->
     _floors_say_something(spec, document)
     _schedules_come_due(spec, document)
     _places_are_apart(spec, document, workspace)
-    _approvals_wait(spec, document)
+    note_loop_conflicts(spec, document)
     _suite_is_there(spec, document, workspace)
 
 
@@ -58,6 +59,7 @@ def named_columns(spec: ModelSpec) -> Iterator[tuple[Path_, str]]:
         yield ("data", "treat", name), name
     for index, floor in enumerate(evaluation.slice_floors):
         yield ("evaluation", "slice_floors", index, "column"), floor.column
+    yield from watched_columns(spec)
 
 
 def _columns_exist(spec: ModelSpec, document: Document) -> None:
@@ -209,7 +211,7 @@ def _floors_say_something(spec: ModelSpec, document: Document) -> None:
 def _schedules_come_due(spec: ModelSpec, document: Document) -> None:
     schedules = spec.schedules
     _zone_is_known(schedules.timezone, ("schedules", "timezone"), document)
-    for verb in ("train", "ingest", "score"):
+    for verb in ("train", "ingest", "score", "monitor"):
         line = getattr(schedules, verb)
         fault = cron_fault(line) if line is not None else None
         if fault:
@@ -268,16 +270,6 @@ def _place_is_usable(path: Path_, place: str, document: Document, workspace: Wor
             document.mistake(
                 path, f"'{place}'", "a folder of its own", "not the workspace, not its state"
             )
-
-
-def _approvals_wait(spec: ModelSpec, document: Document) -> None:
-    if spec.tier != "low":
-        document.mistake(
-            ("tier",),
-            f"'{spec.tier}', whose approvals this Tenure does not know yet",
-            "'low', which promotes without a person",
-            "evaluation.gate.mode: dry_run promotes nothing by itself",
-        )
 
 
 def _suite_is_there(spec: ModelSpec, document: Document, workspace: Workspace) -> None:

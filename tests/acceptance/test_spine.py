@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.servers import eventually
+from tests.servers import eventually, is_ready
 
 pytestmark = pytest.mark.acceptance
 
@@ -162,6 +162,7 @@ def test_an_event_that_led_to_nothing_is_made_up_for(stack):
 
 
 def test_a_person_starts_a_run_and_follows_it(stack):
+    eventually(lambda: len(stack.tenure("show", "loans")["versions"]) == 3)
     eventually(lambda: quiet(stack))
     followed = stack.tenure("train", "loans")
     assert followed["state"] == "Skipped"
@@ -175,9 +176,7 @@ def test_rollback_needs_no_prefect_server(stack):
     assert stack.champion() == 1
     eventually(lambda: stack.ask()["version"] == 1)
     eventually(lambda: stack.up["parts"]["server"]["pid"] != server.pid)
-    eventually(
-        lambda: httpx.get(f"{stack.up['addresses']['api']}/ready", trust_env=False).is_success
-    )
+    eventually(lambda: is_ready(stack.up["addresses"]["api"]))
 
 
 def test_what_a_killed_supervisor_left_is_taken_over(stack):

@@ -181,10 +181,11 @@ def test_a_folder_of_today_needs_no_upgrade(workspace: Workspace) -> None:
     assert upgrade(workspace) is None
 
 
+TODAY = tables.FORMAT
 NEXT = """
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{before}"
 def upgrade():
     op.execute("CREATE TABLE fresh (name TEXT NOT NULL)")
     {then}
@@ -194,9 +195,11 @@ def upgrade():
 def _tomorrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str = "") -> None:
     scripts = tmp_path / "migrations"
     shutil.copytree(upgrading.MIGRATIONS, scripts, dirs_exist_ok=True)
-    (scripts / "versions" / "0002_fresh.py").write_text(NEXT.format(then=then))
+    (scripts / "versions" / "9999_fresh.py").write_text(
+        NEXT.format(before=tables.REVISION, then=then)
+    )
     monkeypatch.setattr(upgrading.migrate, "__kwdefaults__", {"scripts": scripts})
-    monkeypatch.setattr(tables, "FORMAT", 2)
+    monkeypatch.setattr(tables, "FORMAT", TODAY + 1)
 
 
 def test_an_upgrade_migrates_after_a_backup_and_says_so(
@@ -206,12 +209,12 @@ def test_an_upgrade_migrates_after_a_backup_and_says_so(
     _tomorrow(tmp_path, monkeypatch, then="raise RuntimeError('killed')")
     with pytest.raises(RuntimeError):
         upgrade(workspace)
-    assert format_file(workspace).read_text() == "1\n"
-    assert upgrading.revision(ledger_file(workspace)) == "0001"
+    assert format_file(workspace).read_text() == f"{TODAY}\n"
+    assert upgrading.revision(ledger_file(workspace)) == tables.REVISION
     _tomorrow(tmp_path, monkeypatch)
     kept = upgrade(workspace)
     assert kept.exists()
-    assert upgrading.revision(ledger_file(workspace)) == "0002"
+    assert upgrading.revision(ledger_file(workspace)) == "9999"
     assert open_ledger(workspace).audit()[-1].kind == "ledger_upgraded"
     assert open_ledger(workspace).version("fraud", 1).number == 1
     assert open_store(workspace).exists(open_ledger(workspace).version("fraud", 1).object)

@@ -52,7 +52,7 @@ class Registry(RuleBasedStateMachine):
         self.stages[model].append(version.stage)
         self.known[model, tag] = version.number
         assert version.number == len(self.stages[model])
-        fit = verdict in (GateVerdict.FIRST, GateVerdict.WINS)
+        fit = verdict in (GateVerdict.FIRST, GateVerdict.WINS, GateVerdict.FALLBACK)
         assert version.stage is (Stage.VALIDATED if fit else Stage.REJECTED)
 
     @rule(model=MODELS, number=st.integers(0, 7), late=st.integers(0, 2))

@@ -36,7 +36,7 @@ def test_the_stage_follows_the_verdict(workspace: Workspace) -> None:
         for verdict in GateVerdict
     }
     fit = {verdict for verdict, stage in stages.items() if stage is Stage.VALIDATED}
-    assert fit == {GateVerdict.FIRST, GateVerdict.WINS}
+    assert fit == {GateVerdict.FIRST, GateVerdict.WINS, GateVerdict.FALLBACK}
     assert set(stages.values()) == {Stage.VALIDATED, Stage.REJECTED}
 
 
