@@ -14,7 +14,7 @@ import httpx
 from prefect import task
 from prefect.client.orchestration import get_client
 
-from tasks.policy import RETRIED
+from tasks.policy import RETRIED, telling_little
 from tenure.records import AuditRow
 from tenure.registry import open_ledger
 from tenure.workspace import Workspace
@@ -73,6 +73,7 @@ def tell(workspace: Workspace) -> int:
 
 
 @task(name="announce", task_run_name="announce", timeout_seconds=120, **RETRIED)
+@telling_little
 def announce(workspace: Workspace) -> int:
     """Send the events that the ledger's outbox holds."""
     return tell(workspace)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from prefect import task
 
 from tasks import shown
-from tasks.policy import RETRIED
+from tasks.policy import RETRIED, telling_little
 from tenure import pages
 from tenure.records import Version
 from tenure.workspace import Workspace
 
 
 @task(name="draw pages", task_run_name="pages-{version.model}", timeout_seconds=600, **RETRIED)
+@telling_little
 def draw_version(version: Version, workspace: Workspace) -> None:
     """Draw the version's evaluation page, its model's page and the index."""
     file = pages.write_evaluation_page(version.model, version.number, workspace)
@@ -22,6 +23,7 @@ def draw_version(version: Version, workspace: Workspace) -> None:
 
 
 @task(name="draw pages", task_run_name="pages-{model}", timeout_seconds=600, **RETRIED)
+@telling_little
 def draw_model(model: str, workspace: Workspace) -> None:
     """Draw a model's page and the index."""
     file = pages.write_model_page(model, workspace)
@@ -30,6 +32,7 @@ def draw_model(model: str, workspace: Workspace) -> None:
 
 
 @task(name="draw pages", task_run_name="pages-index", timeout_seconds=600, **RETRIED)
+@telling_little
 def draw_index(workspace: Workspace) -> None:
     """Draw the index of all models."""
     pages.write_index(workspace)

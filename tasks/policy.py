@@ -10,7 +10,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, ParamSpec, get_type_hints
+from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 import httpx
 from prefect.cache_policies import NO_CACHE
@@ -19,9 +19,12 @@ from prefect.states import Failed
 from prefect.tasks import exponential_backoff
 
 from tenure.errors import TenureError
+from tenure.failures import tellable
+from tenure.workspace import Workspace, open_workspace
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
+T = TypeVar("T")
 
 ATTEMPTS = 3
 
@@ -57,24 +60,49 @@ RETRIED: dict[str, Any] = {
 }
 
 
+def telling_little(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a task raise nothing but what may stand in Prefect's logs and states.
+
+    The text of an error that is not Tenure's may quote a row; it is kept in a local file, and so is
+    the chain behind any error.
+    """
+
+    @functools.wraps(function)
+    def discreet(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told in our words
+            given = [each for each in (*args, *kwargs.values()) if isinstance(each, Workspace)]
+            told = _told(error, given[0] if given else None)
+            raise told.with_traceback(error.__traceback__) from None
+
+    return discreet
+
+
+def _told(error: Exception, workspace: Workspace | None = None) -> TenureError:
+    try:
+        place = workspace or open_workspace()
+    except TenureError as lost:  # then nothing was done either, and this is why
+        return error if isinstance(error, TenureError) else lost
+    return tellable(error, place, may_pass=is_transient(error))
+
+
 def storing_nothing(function: Callable[P, State]) -> Callable[P, State]:
-    """Let a flow that fails end in a failed state with the error's text.
+    """Let a flow that fails end in a failed state with the error's text, as far as it may be told.
 
     Prefect stores the error of a flow that raises, pickled, whatever `persist_result` says
     (prefect/flow_engine.py, `write_result=True`); a state that is returned is not stored. Who calls
-    the flow in this process still gets the error itself.
+    the flow in this process gets the same error.
     """
 
     @functools.wraps(function)
     def flow(*args: P.args, **kwargs: P.kwargs) -> State:
         try:
             return function(*args, **kwargs)
-        except Exception as error:
-            log.exception("The run failed")
-            text = (
-                str(error) if isinstance(error, TenureError) else f"{type(error).__name__}: {error}"
-            )
-            return Failed(message=text, data=error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told in our words
+            told = _told(error)
+            log.error("The run failed: %s", told)
+            return Failed(message=str(told), data=told)
 
     # Prefect reads the parameters' types in this module, where their names mean nothing.
     flow.__annotations__ = get_type_hints(function, include_extras=True)

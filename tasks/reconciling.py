@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect import task
 
-from tasks.policy import RETRIED
+from tasks.policy import RETRIED, telling_little
 from tasks.starting import Start, start
 from tenure import intake
 from tenure.records import digest_of
@@ -22,6 +22,7 @@ WAITING_S = 20.0
 
 
 @task(name="start ingest", task_run_name="start-ingest", timeout_seconds=600, **RETRIED)
+@telling_little
 def start_ingests(workspace: Workspace) -> list[dict[str, Any]]:
     """Start `ingest` for each model with files that nobody took or judged."""
     found = [(spec.name, _to_take(spec, workspace)) for spec in _sound_specs(workspace)]
@@ -29,6 +30,7 @@ def start_ingests(workspace: Workspace) -> list[dict[str, Any]]:
 
 
 @task(name="start train", task_run_name="start-train", timeout_seconds=600, **RETRIED)
+@telling_little
 def start_trainings(workspace: Workspace) -> list[dict[str, Any]]:
     """Start `train` for each model with data that no version was trained on."""
     specs = [spec for spec in _sound_specs(workspace) if spec.training.on_arrival]

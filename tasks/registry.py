@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from tasks import shown
-from tasks.policy import RETRIED
+from tasks.policy import RETRIED, telling_little
 from tenure import evaluation, registry
 from tenure.records import Assignment, Candidate, Evaluation, Version
 from tenure.registry import Lease, due
@@ -13,6 +13,7 @@ from tenure.workspace import Workspace
 
 
 @task(name="register", task_run_name="register-{judged.model}", timeout_seconds=3600, **RETRIED)
+@telling_little
 def register(judged: Evaluation, workspace: Workspace, actor: str, lease: Lease | None) -> Version:
     """Give the judged candidate its number and its signed manifest."""
     candidate = due.judged_candidate(judged, workspace)
@@ -23,6 +24,7 @@ def register(judged: Evaluation, workspace: Workspace, actor: str, lease: Lease 
 
 
 @task(name="deploy", task_run_name="deploy-{model}-v{number}", timeout_seconds=3600, **RETRIED)
+@telling_little
 def deploy(model: str, number: int, reason: str, workspace: Workspace, actor: str) -> Assignment:
     """Put a version into the champion's slot, because somebody says so."""
     placed = registry.deploy(model, number, workspace, actor=actor, reason=reason)
@@ -36,6 +38,7 @@ def deploy(model: str, number: int, reason: str, workspace: Workspace, actor: st
     timeout_seconds=3600,
     **RETRIED,
 )
+@telling_little
 def deploy_judged(
     version: Version, judged: Evaluation, workspace: Workspace, actor: str
 ) -> Assignment:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prefect import task
 
 from tasks import shown
-from tasks.policy import RETRIED
+from tasks.policy import RETRIED, telling_little
 from tenure import predictions, serving
 from tenure.records import Assignment
 from tenure.workspace import Workspace
@@ -19,6 +19,7 @@ ROLL_OUT_S = 60.0
 
 
 @task(name="score", task_run_name="score-{model}", timeout_seconds=12 * 3600, **RETRIED)
+@telling_little
 def score(model: str, workspace: Workspace, actor: str) -> ScoreSummary:
     """Predict the files that wait for a model, each output once."""
     bar = shown.Progress(f"scoring-{model}", f"Files of {model} that are scored")
@@ -26,6 +27,7 @@ def score(model: str, workspace: Workspace, actor: str) -> ScoreSummary:
 
 
 @task(name="roll out", task_run_name="roll-out-{placed.model}", timeout_seconds=300, **RETRIED)
+@telling_little
 def roll_out(placed: Assignment, workspace: Workspace) -> Acknowledgement:
     """Wait until the prediction server's processes serve what the slot says."""
     followed = serving.wait_until_serving(placed.model, placed.epoch, workspace, ROLL_OUT_S)
@@ -34,6 +36,7 @@ def roll_out(placed: Assignment, workspace: Workspace) -> Acknowledgement:
 
 
 @task(name="carry predictions", task_run_name="carry-predictions", timeout_seconds=1200, **RETRIED)
+@telling_little
 def carry_predictions(workspace: Workspace) -> None:
     """Carry the prediction server's log frames into the log's Parquet."""
     predictions.carry(workspace)

@@ -6,7 +6,7 @@ from prefect import task
 from prefect.runtime import task_run
 
 from tasks import shown
-from tasks.policy import RETRIED
+from tasks.policy import RETRIED, telling_little
 from tenure import training
 from tenure.records import Candidate
 from tenure.training import FitOrder, TrainingPlan
@@ -16,6 +16,7 @@ FIT_LIMIT_S = 6 * 3600
 
 
 @task(name="plan", task_run_name="plan-{model}", timeout_seconds=3600, **RETRIED)
+@telling_little
 def plan(model: str, workspace: Workspace) -> TrainingPlan:
     """Choose the training sets, check them, and say what is to be fitted."""
     made = training.plan(model, workspace)
@@ -34,6 +35,7 @@ def _fit_name() -> str:
     timeout_seconds=FIT_LIMIT_S,
     **RETRIED,
 )
+@telling_little
 def fit(model: str, order: FitOrder, workspace: Workspace, actor: str) -> Candidate:
     """Fit the spec's pipeline on a training set; what is fitted already is taken as it is."""
     return training.fit(model, order, workspace, actor=actor)

@@ -134,6 +134,20 @@ class Crashed(RunFailed):
     remedy = "The ledger holds what was committed; `tenure verify` looks it over."
 
 
+class Unforeseen(RunFailed):
+    """A library or a user's code raised; its text may quote a row, so it is kept apart."""
+
+    says = "{type} at {where}, failure {id}; its full text is in {file}."
+    remedy = "The ledger holds what was committed; `tenure verify` looks it over."
+
+
+class Disturbed(Unreachable):
+    """A disk or a network failed; trying again may help."""
+
+    says = "{type} at {where}, failure {id}; its full text is in {file}."
+    remedy = "Runs try it again by themselves, a few times."
+
+
 class UsageMistake(BadInput):
     """The command line cannot be understood."""
 

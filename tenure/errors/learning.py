@@ -34,7 +34,7 @@ class FitFailed(RunFailed):
     says = (
         "Fitting '{model}' on {rows} rows ({span}) failed: {detail}. Nothing was recorded; {holds}"
     )
-    remedy = "The text is scikit-learn's or your own code's; the rows passed training.checks."
+    remedy = "The rows passed training.checks."
 
 
 class NothingToJudge(BadInput):

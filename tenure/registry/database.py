@@ -2,7 +2,8 @@
 
 SQLite in WAL mode, every commit synced. A write takes the write lock at its start (a read that
 turns writer could not wait), appends its one audit row in the same transaction, commits, and then
-brings the anchor up, and the witness outside if there is one. One connection a thread, never one across a fork.
+brings the anchor up, and the witness outside if there is one. One connection a thread, never one
+across a fork.
 """
 
 from __future__ import annotations

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tenure.errors import FitFailed
+from tenure.failures import keep
 from tenure.records import Candidate, Column, Lineage, Snapshot, TrainingSet
 from tenure.registry import dump_estimator, load_candidate, open_ledger, open_store
 from tenure.registry.ledger import Ledger
@@ -116,7 +115,7 @@ def _fitted(
     frame = rows.frame.loc[parts == FITTED, names].reset_index(drop=True)
     target = labels(rows.frame.loc[parts == FITTED, spec.data.target], task)
     start = load_candidate(champion[1], workspace) if champion else None
-    cost, is_warm = _run(spec, order, estimator, frame, target, start)
+    cost, is_warm = _run(spec, order, estimator, frame, target, start, workspace)
     store = open_store(workspace)
     kept, size, inside = dump_estimator(estimator, workspace, allow=spec.training.allow)
     warm_from = champion[0] if champion and is_warm else None
@@ -178,7 +177,13 @@ def _classes(estimator: Any, task: Task) -> tuple[Any, ...]:
 
 
 def _run(
-    spec: ModelSpec, order: FitOrder, estimator: Any, frame: Any, target: Any, start: Any
+    spec: ModelSpec,
+    order: FitOrder,
+    estimator: Any,
+    frame: Any,
+    target: Any,
+    start: Any,
+    workspace: Workspace,
 ) -> tuple[Cost, bool]:
     try:
         with measured() as cost:
@@ -191,18 +196,10 @@ def _run(
             model=spec.name,
             rows=len(frame),
             span=order.training_set.span,
-            detail=_describe(error),
+            detail=str(keep(error, workspace)),
             holds="what serves keeps serving.",
         ) from None
     return cost, is_warm
-
-
-def _describe(error: BaseException) -> str:
-    """Return an exception's type, where it came from, and its text without what it quotes."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    text = str(error).splitlines()[0] if str(error) else ""
-    text = re.sub(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]", "'…'", text)[:200]
-    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}: {text}"
 
 
 def _lineage(

@@ -1,5 +1,7 @@
 """Only what may succeed a little later is tried again."""
 
+import traceback
+
 import httpx
 import pytest
 from prefect import Task
@@ -15,8 +17,8 @@ import tasks.registry
 import tasks.serving
 import tasks.training
 import tasks.validation
-from tasks.policy import is_transient, retry_condition
-from tenure.errors import LedgerBusy, StaleEpoch, TrainingSetRefused
+from tasks.policy import is_transient, retry_condition, telling_little
+from tenure.errors import Disturbed, LedgerBusy, StaleEpoch, TrainingSetRefused, Unforeseen
 
 MODULES = (
     tasks.evaluation,
@@ -81,5 +83,40 @@ def test_each_task_has_a_policy(module, name, each):
     assert each.retries == 2
     assert each.retry_condition_fn is retry_condition
     assert each.timeout_seconds
+    assert each.fn.__code__ is telling_little(len).__code__, "it may raise the text of a row"
     assert each.name
     assert each.description
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (ValueError("row 4711"), Unforeseen),
+        (FileNotFoundError("row 4711"), Unforeseen),
+        (ConnectionResetError("row 4711"), Disturbed),
+        (httpx.ConnectError("row 4711"), Disturbed),
+    ],
+    ids=lambda each: getattr(each, "__name__", type(each).__name__),
+)
+def test_a_task_raises_no_text_that_is_not_ours(workspace, raised, told):
+    @telling_little
+    def work(workspace):
+        raise raised
+
+    with pytest.raises(told) as caught:
+        work(workspace)
+    assert "4711" not in "".join(traceback.format_exception(caught.value))
+    assert is_transient(caught.value) == is_transient(raised)
+
+
+def test_a_task_raises_our_errors_as_they_are(workspace):
+    @telling_little
+    def work(workspace):
+        try:
+            int("row 4711")
+        except ValueError as error:
+            raise LedgerBusy(where="here", waited_s=60) from error
+
+    with pytest.raises(LedgerBusy) as caught:
+        work(workspace)
+    assert "4711" not in "".join(traceback.format_exception(caught.value))
