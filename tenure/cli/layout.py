@@ -62,8 +62,8 @@ def choose_ports(workspace: Workspace, before: UpState | None) -> tuple[dict[str
         part = SERVER if name == "prefect" else ENDPOINT
         if before and part in before.parts and before.parts[part].process():
             chosen[name] = int(before.addresses[name].rsplit(":", 1)[1])
-            continue
-        chosen[name] = parts.free_port(port)
+        else:
+            chosen[name] = parts.free_port(port)
         if chosen[name] != port:
             notes.append(f"port {port} is taken; {name} listens on {chosen[name]}")
     return chosen, notes
@@ -105,6 +105,7 @@ def _server(workspace: Workspace, port: int) -> Part:
         folder=workspace.project or find_project(),
         log=log_file(SERVER, workspace),
         is_ready=lambda _: parts.answers(f"http://{HOST}:{port}/api/ready"),
+        port=port,
     )
 
 
@@ -129,6 +130,7 @@ def _endpoint(workspace: Workspace, api: str, port: int) -> Part:
         folder=workspace.project or find_project(),
         log=log_file(ENDPOINT, workspace),
         is_ready=lambda _: parts.answers(f"http://{HOST}:{port}/health/live"),
+        port=port,
     )
 
 

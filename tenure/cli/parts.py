@@ -37,6 +37,8 @@ class Part:
     log: Path
     is_ready: Callable[[int], bool]
     """Takes the size that the log had when the part was started."""
+    port: int | None = None
+    """Where it listens; it is ready only when this very process does, not somebody else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,24 @@ def free_port(wanted: int) -> int:
                 continue
             return probe.getsockname()[1]
     raise AssertionError("the system gives any free port")
+
+
+def listens(running: Running, port: int) -> bool:
+    """Say whether a process, or a child of it, listens on a port of this machine."""
+    process = running.process()
+    family = [process, *_children(process)] if process else []
+    return any(
+        found.status == psutil.CONN_LISTEN and found.laddr and found.laddr.port == port
+        for each in family
+        for found in _connections(each)
+    )
+
+
+def _connections(process: psutil.Process) -> list[Any]:
+    try:
+        return process.net_connections("tcp")
+    except psutil.Error:
+        return []
 
 
 def answers(url: str) -> bool:

@@ -23,7 +23,7 @@ from tenure.cli.layout import ENDPOINT, NAMES, SUPERVISOR, log_file
 from tenure.cli.output import Block, Line, Table
 from tenure.cli.parts import Part
 from tenure.cli.prefect import UpState, api_address, environment, read_up
-from tenure.cli.supervisor import FAILED, died, stop_parts, supervise, tail
+from tenure.cli.supervisor import FAILED, UP_ALREADY, died, stop_parts, supervise, tail
 from tenure.errors import NoPrefectServer, NoSuchPart, NothingToFollow, SyncFailed
 from tenure.spec import load_all
 from tenure.workspace import Workspace, open_workspace
@@ -88,7 +88,9 @@ def up(
         return _as_up(_wait_ready(place, None))
     if detach:
         return _as_up(_wait_ready(place, _supervise_detached(place)))
-    supervise(place, say)
+    if not supervise(place, say):
+        say("Tenure is up already.")
+        return _as_up(_wait_ready(place, None))
     return Up(addresses={}, parts={}, notes=("stopped",))
 
 
@@ -202,18 +204,28 @@ def _wait_ready(workspace: Workspace, started: subprocess.Popen[bytes] | None) -
     log = log_file(SUPERVISOR, workspace)
     while time.monotonic() < until:
         state = read_up(workspace)
-        if state and state.is_ready and (started is None or state.supervisor.pid == started.pid):  # pyright: ignore
+        if state and state.is_ready and _is_the_one(state, started):
             return state
         for name in state.parts if state else ():
             if name not in told:
                 told.add(name)
                 say(f"starting {name} …")
+        if started and started.poll() == UP_ALREADY:
+            say("Tenure is up already.")
+            started = None
         if started and started.poll() is not None:
             break
         time.sleep(0.1)
     failed = tail(log, 1).partition(FAILED)[2].strip()
     part = failed if failed in NAMES else SUPERVISOR
     raise died(part, log_file(part, workspace))
+
+
+def _is_the_one(state: UpState, started: subprocess.Popen[bytes] | None) -> bool:
+    """Say whether what was read is of the supervisor that is waited for, or of one that lives."""
+    if state.supervisor is None or state.supervisor.process() is None:
+        return False
+    return started is None or state.supervisor.pid == started.pid
 
 
 def _as_up(state: UpState) -> Up:
