@@ -102,8 +102,8 @@ def batches_to_judge(model: str, workspace: Workspace, *, waiting_s: float = 0.0
 def untrained(model: str, workspace: Workspace) -> Snapshot | None:
     """Return the newest snapshot if no version was trained on it yet."""
     ledger = open_ledger(workspace)
-    newest = ledger.versions(model, limit=1)
-    candidate = ledger.candidate(newest[0].candidate) if newest else None
+    newest = ledger.newest_fit(model)
+    candidate = ledger.candidate(newest.candidate) if newest else None
     after = candidate.last_snapshot_seq if candidate else 0
     snapshots = ledger.snapshots(model, after_seq=after)
     return snapshots[-1] if snapshots else None

@@ -43,12 +43,33 @@ _PAGE = (
     .order_by(versions.c.number.desc())
     .limit(bindparam("limit"))
 )
+_IS_FIT = func.json_extract(evaluations.c.record, "$.verdict") != GateVerdict.FALLBACK.value
+_NEWEST_FIT = (
+    select(*_COLUMNS)
+    .join(evaluations, evaluations.c.digest == versions.c.evaluation)
+    .where(versions.c.model == bindparam("model"), _IS_FIT)
+    .order_by(versions.c.number.desc())
+    .limit(1)
+)
+_FALLBACKS = (
+    select(*_COLUMNS)
+    .join(evaluations, evaluations.c.digest == versions.c.evaluation)
+    .where(versions.c.model == bindparam("model"), ~_IS_FIT)
+    .order_by(versions.c.number.desc())
+)
 _STANDBY = (
     select(*_COLUMNS)
+    .join(evaluations, evaluations.c.digest == versions.c.evaluation)
     .where(
+        _IS_FIT,
         versions.c.model == bindparam("model"),
         versions.c.stage == Stage.VALIDATED.value,
         versions.c.served_epoch.is_not(None),
+        versions.c.evaluation.not_in(
+            select(evaluations.c.digest).where(
+                func.json_extract(evaluations.c.record, "$.verdict") == GateVerdict.FALLBACK.value
+            )
+        ),
         versions.c.number
         != func.coalesce(
             select(slots.c.version)
@@ -59,6 +80,14 @@ _STANDBY = (
     )
     .order_by(versions.c.served_epoch.desc())
     .limit(bindparam("limit"))
+)
+_STANDS_IN = func.json_extract(evaluations.c.record, "$.verdict") == GateVerdict.FALLBACK.value
+_FALLBACKS = (
+    select(*_COLUMNS)
+    .join(evaluations, evaluations.c.digest == versions.c.evaluation)
+    .where(versions.c.model == bindparam("model"), versions.c.stage == Stage.VALIDATED.value)
+    .where(_STANDS_IN)
+    .order_by(versions.c.number.desc())
 )
 _EVALUATION = select(evaluations.c.record).where(evaluations.c.digest == bindparam("digest"))
 _MODELS = (
@@ -165,11 +194,30 @@ class VersionBook:
             row = connection.execute(_EVALUATION, {"digest": digest}).one()
         return from_json(Evaluation, orjson.loads(row.record))
 
+    def newest_fit(self, model: str) -> Version | None:
+        """Return the newest version that was trained; a fallback stands in and is no such fit."""
+        with self.database.reading() as connection:
+            row = connection.execute(_NEWEST_FIT, {"model": model}).first()
+        return as_version(row) if row else None
+
+    def fallbacks(self, model: str) -> list[Version]:
+        """Return the versions that were registered to stand in, newest first."""
+        with self.database.reading() as connection:
+            return [as_version(row) for row in connection.execute(_FALLBACKS, {"model": model})]
+
     def standby(self, model: str, *, limit: int = 100) -> list[Version]:
-        """Return former champions that are still fit to serve, newest tenure first."""
+        """Return former champions that are still fit to serve, newest tenure first.
+
+        A fallback that stood in for a while is none.
+        """
         with self.database.reading() as connection:
             rows = connection.execute(_STANDBY, {"model": model, "limit": limit}).all()
         return [as_version(row) for row in rows]
+
+    def fallbacks(self, model: str) -> list[Version]:
+        """Return the versions that only stand in and are fit to, newest first."""
+        with self.database.reading() as connection:
+            return [as_version(row) for row in connection.execute(_FALLBACKS, {"model": model})]
 
     def models(self) -> list[str]:
         """Return the names of all models that the ledger knows, sorted."""

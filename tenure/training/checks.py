@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tenure.registry.rows import Rows
 from tenure.spec.model import DataSpec, Task, TrainingChecks
-from tenure.training.rows import Rows
 
 DAY = np.timedelta64(1, "D")
 

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def current_version(model: str, workspace: Workspace) -> Version | None:
-    """Return the newest version if a training now would only make it again.
+    """Return the newest trained version if a training now would only make it again.
 
     That is so if it was trained on the newest accepted batch with today's spec, code, seed and
     environment, and nothing is left to do about it. A model that starts warm is never current:
     each fit of it begins elsewhere.
     """
     spec = load_spec(model, workspace)
-    newest = open_ledger(workspace).versions(model, limit=1)
-    if not newest or spec.training.warm_start or due.untrained(model, workspace):
+    newest = open_ledger(workspace).newest_fit(model)
+    if newest is None or spec.training.warm_start or due.untrained(model, workspace):
         return None
-    candidate = open_ledger(workspace).candidate(newest[0].candidate)
+    candidate = open_ledger(workspace).candidate(newest.candidate)
     assert candidate is not None
     prepare(spec, workspace)
     again = candidate_id(
         spec, candidate.training_set, holdout=candidate.holdout is not None, warm_from=None
     )
     same = again == candidate.id and candidate.training_set.span in spec.training.spans
-    return newest[0] if same and due.is_settled(newest[0], workspace) else None
+    return newest if same and due.is_settled(newest, workspace) else None

@@ -15,6 +15,7 @@ from tenure.failures import keep
 from tenure.records import Candidate, Column, Lineage, Snapshot, TrainingSet
 from tenure.registry import dump_estimator, load_candidate, open_ledger, open_store
 from tenure.registry.ledger import Ledger
+from tenure.registry.rows import feature_columns, labels, read_rows
 from tenure.spec import frozen, load_spec
 from tenure.spec.model import ModelSpec, Task
 from tenure.training import warm
@@ -23,7 +24,6 @@ from tenure.training.estimator import prepare, task_of
 from tenure.training.identity import candidate_id, recipe_of
 from tenure.training.orders import FitOrder
 from tenure.training.provenance import brought, code_state, libraries, python
-from tenure.training.rows import feature_columns, read_rows
 from tenure.training.splits import FITTED, hold_out, parts_bytes
 
 if TYPE_CHECKING:
@@ -141,21 +141,6 @@ def _snapshots(model: str, training_set: TrainingSet, workspace: Workspace) -> l
     wanted = set(training_set.snapshots)
     known = {each.digest: each for each in open_ledger(workspace).snapshots(model)}
     return [known[digest] for digest in training_set.snapshots if digest in wanted]
-
-
-def labels(target: Any, task: Task) -> np.ndarray:
-    """Return labels as scikit-learn wants them: texts as objects, numbers as numbers."""
-    import pandas as pd
-
-    if task is Task.REGRESSION:
-        return target.to_numpy(dtype=np.float64)
-    if pd.api.types.is_bool_dtype(target.dtype):
-        return target.to_numpy(dtype=bool)
-    if pd.api.types.is_integer_dtype(target.dtype):
-        return target.to_numpy(dtype=np.int64)
-    if pd.api.types.is_float_dtype(target.dtype):
-        return target.to_numpy(dtype=np.float64)
-    return target.astype(object).to_numpy()
 
 
 def _as_read(column: Column, frame: Any) -> Column:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from tenure.errors import TrainingSetRefused
 from tenure.records import Candidate, Snapshot, TrainingSet
 from tenure.registry import open_ledger
+from tenure.registry.rows import Rows, read_rows, row_filter
 from tenure.spec import load_spec
 from tenure.spec.model import ModelSpec, Task
 from tenure.training.checks import Finding, check_data, check_target
 from tenure.training.estimator import prepare, task_of
 from tenure.training.identity import recipe_of
 from tenure.training.orders import HOLDOUT, PROGRESSIVE, FitOrder, TrainingPlan
-from tenure.training.rows import Rows, read_rows, row_filter
 from tenure.training.spans import Stretch, stretch_of, training_set
 
 if TYPE_CHECKING:

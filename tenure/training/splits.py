@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tenure.registry.rows import Rows
 from tenure.spec.model import DataSpec, SplitSpec, Task
-from tenure.training.rows import Rows
 
 LEFT_OUT, FITTED, HELD = 0, 1, 2
 STRATA = 10

@@ -12,7 +12,7 @@ import yaml
 from tenure import evaluation, training
 from tenure.records import GateVerdict, digest_of
 from tenure.registry import dump_estimator, load_candidate, open_ledger
-from tenure.training.fitting import labels
+from tenure.registry.rows import labels
 from tests.unit.training.houses import ACTOR, House, rows
 
 FEATURES = list("abcde")

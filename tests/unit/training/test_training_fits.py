@@ -13,9 +13,9 @@ from tenure import training
 from tenure.errors import FitFailed, PipelineRefused
 from tenure.registry import load_candidate, open_ledger, open_store
 from tenure.registry.frames import cast, read_frames
+from tenure.registry.rows import Rows
 from tenure.spec.model import DataSpec, SplitSpec, Task
 from tenure.training.cost import measured
-from tenure.training.rows import Rows
 from tenure.training.splits import FITTED, HELD, LEFT_OUT, hold_out
 from tests.unit.training.houses import ACTOR, House, rows
 

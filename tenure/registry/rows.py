@@ -16,7 +16,7 @@ import numpy as np
 
 from tenure.records import Column, Snapshot
 from tenure.registry.frames import read_frames
-from tenure.spec.model import DataSpec
+from tenure.spec.model import DataSpec, Task
 from tenure.spec.times import row_times
 
 if TYPE_CHECKING:
@@ -114,3 +114,18 @@ def feature_columns(data: DataSpec, columns: Sequence[Column]) -> tuple[Column, 
         for column in columns
         if column.name not in apart and not (column.name in times and column.type in TIME_TYPES)
     )
+
+
+def labels(target: Any, task: Task) -> np.ndarray:
+    """Return labels as scikit-learn wants them: texts as objects, numbers as numbers."""
+    import pandas as pd
+
+    if task is Task.REGRESSION:
+        return target.to_numpy(dtype=np.float64)
+    if pd.api.types.is_bool_dtype(target.dtype):
+        return target.to_numpy(dtype=bool)
+    if pd.api.types.is_integer_dtype(target.dtype):
+        return target.to_numpy(dtype=np.int64)
+    if pd.api.types.is_float_dtype(target.dtype):
+        return target.to_numpy(dtype=np.float64)
+    return target.astype(object).to_numpy()
