@@ -51,12 +51,6 @@ _NEWEST_FIT = (
     .order_by(versions.c.number.desc())
     .limit(1)
 )
-_FALLBACKS = (
-    select(*_COLUMNS)
-    .join(evaluations, evaluations.c.digest == versions.c.evaluation)
-    .where(versions.c.model == bindparam("model"), ~_IS_FIT)
-    .order_by(versions.c.number.desc())
-)
 _STANDBY = (
     select(*_COLUMNS)
     .join(evaluations, evaluations.c.digest == versions.c.evaluation)
@@ -65,11 +59,6 @@ _STANDBY = (
         versions.c.model == bindparam("model"),
         versions.c.stage == Stage.VALIDATED.value,
         versions.c.served_epoch.is_not(None),
-        versions.c.evaluation.not_in(
-            select(evaluations.c.digest).where(
-                func.json_extract(evaluations.c.record, "$.verdict") == GateVerdict.FALLBACK.value
-            )
-        ),
         versions.c.number
         != func.coalesce(
             select(slots.c.version)
@@ -81,12 +70,11 @@ _STANDBY = (
     .order_by(versions.c.served_epoch.desc())
     .limit(bindparam("limit"))
 )
-_STANDS_IN = func.json_extract(evaluations.c.record, "$.verdict") == GateVerdict.FALLBACK.value
 _FALLBACKS = (
     select(*_COLUMNS)
     .join(evaluations, evaluations.c.digest == versions.c.evaluation)
     .where(versions.c.model == bindparam("model"), versions.c.stage == Stage.VALIDATED.value)
-    .where(_STANDS_IN)
+    .where(~_IS_FIT)
     .order_by(versions.c.number.desc())
 )
 _EVALUATION = select(evaluations.c.record).where(evaluations.c.digest == bindparam("digest"))
@@ -199,11 +187,6 @@ class VersionBook:
         with self.database.reading() as connection:
             row = connection.execute(_NEWEST_FIT, {"model": model}).first()
         return as_version(row) if row else None
-
-    def fallbacks(self, model: str) -> list[Version]:
-        """Return the versions that were registered to stand in, newest first."""
-        with self.database.reading() as connection:
-            return [as_version(row) for row in connection.execute(_FALLBACKS, {"model": model})]
 
     def standby(self, model: str, *, limit: int = 100) -> list[Version]:
         """Return former champions that are still fit to serve, newest tenure first.
