@@ -26,6 +26,7 @@ from tasks.addresses import endpoint_address
 from tenure.records import (
     Assignment,
     Batch,
+    BatchState,
     Evaluation,
     MetricValue,
     Outcome,
@@ -43,7 +44,8 @@ log = logging.getLogger(__name__)
 SIGN = {Outcome.PASS: "✓", Outcome.WARN: "!", Outcome.FAIL: "✗", Outcome.UNKNOWN: "?"}
 
 
-def _show(make: Callable[..., Any], **content: Any) -> Any:
+def show(make: Callable[..., Any], **content: Any) -> Any:
+    """Make an artifact; where the server does not answer the run goes on without it."""
     try:
         return make(**content)
     except (httpx.HTTPError, PrefectException) as error:
@@ -57,7 +59,7 @@ def page(model: str, kind: str, file: Path, workspace: Workspace, text: str) -> 
     place = file.relative_to(workspace.pages).as_posix()
     link = f"{address}/pages/{place}" if address else file.as_uri()
     key = f"{kind}-page-{model}"
-    _show(create_link_artifact, key=key, link=link, link_text=text, description=f"{text}: {link}")
+    show(create_link_artifact, key=key, link=link, link_text=text, description=f"{text}: {link}")
 
 
 def validation(report: ValidationReport, batch: Batch) -> None:
@@ -72,9 +74,11 @@ def validation(report: ValidationReport, batch: Batch) -> None:
         }
         for violation in report.violations
     ] or [{"": SIGN[Outcome.PASS], "rule": f"all {report.checks} checks", "what": "nothing found"}]
-    words = f"**{batch.name}** of *{batch.model}*: {batch.state.value}, {report.rows} rows, "
-    words += f"{report.rejected_rows} of them split off. {batch.reason or ''}"
-    _show(create_table_artifact, key=f"validation-{batch.model}", table=found, description=words)
+    is_in = batch.state is BatchState.ACCEPTED
+    split = f", {report.rejected_rows} of them split off" if is_in and report.rejected_rows else ""
+    words = f"**{batch.name}** of *{batch.model}*: {batch.state.value}, {report.rows} rows{split}. "
+    words += batch.reason or ""
+    show(create_table_artifact, key=f"validation-{batch.model}", table=found, description=words)
 
 
 def training_sets(plan: TrainingPlan) -> None:
@@ -91,7 +95,7 @@ def training_sets(plan: TrainingPlan) -> None:
         }
         for order in plan.fits
     ]
-    _show(
+    show(
         create_table_artifact,
         key=f"training-sets-{plan.model}",
         table=table,
@@ -109,13 +113,13 @@ class Progress:
     """A progress bar in the run's artifacts: how many of how many steps are done."""
 
     def __init__(self, key: str, description: str) -> None:
-        self.bar = _show(create_progress_artifact, progress=0, key=key, description=description)
+        self.bar = show(create_progress_artifact, progress=0, key=key, description=description)
 
     def show(self, done: int, total: int, _next: str = "") -> None:
         """Say how far it has come."""
         if self.bar is not None:
             share = 100 * done / max(total, 1)
-            _show(update_progress_artifact, artifact_id=self.bar, progress=share)
+            show(update_progress_artifact, artifact_id=self.bar, progress=share)
 
 
 def _number(value: float | None) -> str:
@@ -140,7 +144,7 @@ def evaluation(judged: Evaluation) -> None:
         for check in judged.checks
     ]
     verdict = f"**{judged.verdict.value}**: {judged.reason}"
-    _show(create_table_artifact, key=f"gate-{model}", table=checks, description=verdict)
+    show(create_table_artifact, key=f"gate-{model}", table=checks, description=verdict)
     metrics = [
         {
             "metric": metric.name + (" (primary)" if metric.name == judged.primary else ""),
@@ -150,7 +154,7 @@ def evaluation(judged: Evaluation) -> None:
         }
         for metric in judged.metrics
     ]
-    _show(create_table_artifact, key=f"metrics-{model}", table=metrics, description=verdict)
+    show(create_table_artifact, key=f"metrics-{model}", table=metrics, description=verdict)
 
 
 def version(made: Version) -> None:
@@ -169,7 +173,7 @@ def version(made: Version) -> None:
     ]
     words = f"Version {made.number} of **{made.model}** is {made.stage.value}. {made.reason}"
     markdown, key = "\n".join(lines), f"version-{made.model}"
-    _show(create_markdown_artifact, key=key, markdown=markdown, description=words)
+    show(create_markdown_artifact, key=key, markdown=markdown, description=words)
 
 
 def assignment(placed: Assignment) -> None:
@@ -181,12 +185,12 @@ def assignment(placed: Assignment) -> None:
     )
     words = f"Version {placed.version} of **{placed.model}** serves. {placed.reason}"
     key = f"{placed.slot.value}-{placed.model}"
-    _show(create_markdown_artifact, key=key, markdown=text, description=words)
+    show(create_markdown_artifact, key=key, markdown=text, description=words)
 
 
 def table(key: str, rows: list[dict[str, Any]], description: str) -> None:
     """Show rows of a summary."""
-    _show(create_table_artifact, key=key, table=rows, description=description)
+    show(create_table_artifact, key=key, table=rows, description=description)
 
 
 def scoring(summary: ScoreSummary) -> None:

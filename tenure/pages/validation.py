@@ -26,6 +26,13 @@ HEADLINES = {
     Outcome.UNKNOWN: "Could not be judged, so it does not count",
 }
 
+CONSEQUENCES = {"batch": "the batch", "rows": "rows split off", "tag": "rows tagged"}
+CONSEQUENCES_REFUSED = {
+    "batch": "the batch",
+    "rows": "none: the batch is refused",
+    "tag": "none: the batch is refused",
+}
+
 
 def write_validation_page(report: ValidationReport, workspace: Workspace) -> Path:
     """Draw the page of a batch from its validation report.
@@ -56,7 +63,8 @@ def validation_facts(
 ) -> dict[str, Any]:
     """Return what the template names, from the records alone."""
     troubled = {v.column: v.outcome for v in report.violations if v.column}
-    split = report.rejected_rows and batch.state is not BatchState.QUARANTINED
+    refused = report.outcome in (Outcome.FAIL, Outcome.UNKNOWN)
+    split = report.rejected_rows and not refused and batch.state is not BatchState.QUARANTINED
     return {
         "report": report,
         "batch": batch,
@@ -66,7 +74,9 @@ def validation_facts(
         "sentence": _sentence(report, batch),
         "kept_rows": report.rows - report.rejected_rows if split else report.rows,
         "split": split,
+        "refused": refused,
         "chart": _failing_rows(report),
+        "consequences": CONSEQUENCES_REFUSED if refused else CONSEQUENCES,
     }
 
 

@@ -9,6 +9,7 @@ Digests are lower-case sha256 in hexadecimal. Times are aware, in UTC. Order com
 from __future__ import annotations
 
 from tenure.records.data import (
+    AskedRule,
     Batch,
     BatchState,
     Column,
@@ -54,6 +55,7 @@ from tenure.records.versions import (
 __all__ = [
     "Action",
     "Approval",
+    "AskedRule",
     "Assignment",
     "AuditRow",
     "Batch",

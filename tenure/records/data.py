@@ -83,6 +83,20 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedRule:
+    """One rule that a batch was asked, whether it holds or not.
+
+    `columns` is empty for a rule about all columns or none. `failed_rows` is None for a rule that
+    judges the batch as a whole, or could not run.
+    """
+
+    rule: str
+    outcome: Outcome
+    columns: tuple[str, ...] = ()
+    failed_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
     """A batch as read, typed and treated, before it is judged; a handle to a Parquet object.
 
@@ -112,7 +126,9 @@ class ValidationReport:
 
     `failed_rows` is the digest of a store object that maps rule ids to positions of failing rows,
     None if every failing rule concerns the whole batch. `rejected_object` is that of a Parquet
-    object with the rows that were split off, treated, each with the rules that it failed.
+    object with the rows that rules split off, treated, each with the rules that it failed; where
+    the batch is refused they stay with it. `asked` are all rules, those that hold too; empty in
+    reports of earlier releases.
     """
 
     model: str
@@ -126,6 +142,7 @@ class ValidationReport:
     checks: int
     failed_rows: str | None = None
     rejected_object: str | None = None
+    asked: tuple[AskedRule, ...] = ()
     digest: str = ""
 
 

@@ -8,10 +8,10 @@ more fail than the rule's `mostly` lets pass; `tag` only marks and counts. A rul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tenure.records import Column, Outcome, Staged, Violation, ViolationKind
+from tenure.records import AskedRule, Column, Outcome, Staged, Violation, ViolationKind
 from tenure.validation.suite import TYPE_RULES, Rule
 
 REASONS = "failed_rules"
@@ -56,6 +56,7 @@ class Found:
         rejected: positions of the rows that are split off, sorted.
         tagged: positions of the rows that are only marked.
         rules: how many rules were asked.
+        asked: each of them, with its outcome.
     """
 
     violations: tuple[Violation, ...] = ()
@@ -63,17 +64,19 @@ class Found:
     rejected: tuple[int, ...] = ()
     tagged: tuple[int, ...] = ()
     rules: int = 0
+    asked: tuple[AskedRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows from one rule's answer."""
+    """What follows from one rule's answer; `failed` counts rows, None if it judges none."""
 
     rule: Rule
     outcome: Outcome
     action: str
     message: str
     rows: tuple[int, ...]
+    failed: int | None = None
 
 
 def suite_findings(frame: Any, staged: Staged, rules: Sequence[Rule]) -> Found:
@@ -85,18 +88,27 @@ def suite_findings(frame: Any, staged: Staged, rules: Sequence[Rule]) -> Found:
         from tenure.validation.expectations import ask
 
         judged = frame[_needed(asked, list(frame.columns))]
-        verdicts += [_verdict(answer, staged.rows) for answer in ask(judged, asked)]
+        for answer in ask(judged, asked):
+            count = None if answer.rows is None else len(answer.rows)
+            verdicts.append(replace(_verdict(answer, staged.rows), failed=count))
     order = {rule.id: place for place, rule in enumerate(rules)}
-    failed = sorted(
-        (one for one in verdicts if one.outcome is not Outcome.PASS),
-        key=lambda one: order[one.rule.id],
-    )
+    verdicts.sort(key=lambda one: order[one.rule.id])
+    failed = [one for one in verdicts if one.outcome is not Outcome.PASS]
     return Found(
         violations=tuple(_violation(one) for one in failed),
         positions={one.rule.id: list(one.rows) for one in failed if one.rows},
         rejected=_united(failed, "rows"),
         tagged=_united(failed, "tag"),
         rules=len(rules),
+        asked=tuple(
+            AskedRule(
+                rule=one.rule.id,
+                outcome=one.outcome,
+                columns=one.rule.columns,
+                failed_rows=one.failed,
+            )
+            for one in verdicts
+        ),
     )
 
 
@@ -135,9 +147,7 @@ def _verdict(answer: Any, rows: int) -> Verdict:
     if rule.reject == "rows" and too_many:
         message = f"{_message(answer, rows)} More fail than 'mostly' lets pass."
         return Verdict(rule, Outcome.FAIL, "batch", message, failing)
-    done = "They were split off." if rule.reject == "rows" else "They are marked."
-    message = f"{_message(answer, rows)} {done}"
-    return Verdict(rule, Outcome.WARN, rule.reject, message, failing)
+    return Verdict(rule, Outcome.WARN, rule.reject, _message(answer, rows), failing)
 
 
 def _message(answer: Any, rows: int) -> str:

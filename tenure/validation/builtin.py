@@ -211,6 +211,11 @@ def repeated_rows(judged: Judged) -> Iterator[Violation]:
         )
 
 
+RULES = ("all_missing", "constant", "extreme", "time", "future", "key", "duplicates")
+"""Names of the checks, in their order; what begins with one is a finding of that check."""
+
+OF_ROWS = frozenset({"extreme", "time", "future", "key", "duplicates"})
+
 CHECKS: tuple[Callable[[Judged], Iterator[Violation]], ...] = (
     all_missing,
     constant,

@@ -7,10 +7,12 @@ is unknown and blocks like a failure. The report is kept in the store; its diges
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tenure.records import (
+    AskedRule,
     Outcome,
     Staged,
     ValidationReport,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from tenure.workspace import Workspace
 
 log = logging.getLogger(__name__)
-STAGING_CHECKS = 5
+STAGING_RULES = ("readable", "columns", "types", "personal", "treatment")
 _WORST = (Outcome.UNKNOWN, Outcome.FAIL, Outcome.WARN)
 
 
@@ -52,16 +54,18 @@ def validate(staged: Staged, workspace: Workspace) -> ValidationReport:
     suite = digest_of(spec.suite) if spec.suite is not None else "built-in"
     found = list(staged.violations)
     by_rule = Found()
-    checks = STAGING_CHECKS
+    checks, asked = len(STAGING_RULES), _asked(_rules_of(staged), found)
     if staged.object is not None:
         table = read_table(staged.object, workspace)
-        found += builtin.check(_judged(staged, table, spec, workspace))
+        built_in = builtin.check(_judged(staged, table, spec, workspace))
         by_rule = _by_suite(staged, table, spec)
-        found += by_rule.violations
+        found += [*built_in, *by_rule.violations]
+        asked += [*_asked(builtin.RULES, built_in), *by_rule.asked]
         checks += len(builtin.CHECKS) + by_rule.rules
         if by_rule.rejected and len(by_rule.rejected) == staged.rows:
             found.append(_nothing_left())
-    outcome = next((one for one in _WORST if any(v.outcome is one for v in found)), Outcome.PASS)
+    outcome = _worst(found)
+    found = [_with_consequence(one, outcome) for one in found]
     report = ValidationReport(
         model=staged.model,
         batch=staged.batch,
@@ -74,8 +78,51 @@ def validate(staged: Staged, workspace: Workspace) -> ValidationReport:
         checks=checks,
         failed_rows=_keep_positions(by_rule, workspace),
         rejected_object=_keep_rejected(staged, by_rule, workspace),
+        asked=tuple(asked),
     )
     return _kept(report, workspace)
+
+
+def _worst(found: Sequence[Violation]) -> Outcome:
+    return next((one for one in _WORST if any(v.outcome is one for v in found)), Outcome.PASS)
+
+
+def _rules_of(staged: Staged) -> tuple[str, ...]:
+    """Return what staging asked: of a file that cannot be read, nothing else."""
+    unread = any(one.rule == "readable" for one in staged.violations)
+    return STAGING_RULES[:1] if unread else STAGING_RULES
+
+
+def _asked(rules: Sequence[str], found: Sequence[Violation]) -> list[AskedRule]:
+    """Return rules of our own with the worst that each found."""
+    asked = []
+    for rule in rules:
+        mine = [one for one in found if one.rule == rule or one.rule.startswith(f"{rule}_")]
+        of_rows = rule in builtin.OF_ROWS or any(one.rows for one in mine)
+        asked.append(
+            AskedRule(
+                rule=rule,
+                outcome=_worst(mine),
+                columns=tuple(dict.fromkeys(one.column for one in mine if one.column)),
+                failed_rows=max((one.rows or 0 for one in mine), default=0) if of_rows else None,
+            )
+        )
+    return asked
+
+
+def _with_consequence(violation: Violation, outcome: Outcome) -> Violation:
+    """Say what becomes of rows that a rule splits off or marks, now that the outcome is known."""
+    is_refused = outcome in (Outcome.FAIL, Outcome.UNKNOWN)
+    match violation.action:
+        case "rows" if is_refused:
+            then = "They would have been split off; the whole batch is refused."
+        case "rows":
+            then = "They were split off."
+        case "tag" if not is_refused:
+            then = "They are marked."
+        case _:
+            return violation
+    return replace(violation, message=f"{violation.message} {then}")
 
 
 def _kept(report: ValidationReport, workspace: Workspace) -> ValidationReport:

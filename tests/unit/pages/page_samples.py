@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from tenure.records import (
+    AskedRule,
     Assignment,
     Batch,
     BatchState,
@@ -411,6 +412,18 @@ def report(outcome=Outcome.FAIL) -> ValidationReport:
         tagged_rows=12,
         suite="9e" * 32,
         checks=11,
+        asked=(
+            AskedRule(rule="columns", outcome=Outcome.PASS),
+            AskedRule(
+                rule="amount in range", outcome=outcome, columns=("amount",), failed_rows=412
+            ),
+            AskedRule(
+                rule="no key twice",
+                outcome=Outcome.PASS,
+                columns=("customer", "at"),
+                failed_rows=0,
+            ),
+        ),
         digest="d" * 64,
     )
 

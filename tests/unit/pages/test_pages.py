@@ -224,10 +224,27 @@ def test_a_quarantined_batch_says_what_to_do(quiet_workspace):
 
 
 def test_rows_that_were_split_off_are_counted(quiet_workspace):
-    told = replace(report(), rejected_rows=50)
+    told = replace(report(Outcome.WARN), rejected_rows=50)
     text = draw_validation(quiet_workspace, told, batch(3, BatchState.ACCEPTED))
     assert "2\u202f000" in text
     assert "rows split off" in text
+
+
+def test_a_batch_that_is_refused_has_no_rows_split_off(quiet_workspace):
+    splits = replace(report().violations[1], action="rows")
+    told = replace(report(), rejected_rows=50, violations=(report().violations[0], splits))
+    text = draw_validation(quiet_workspace, told)
+    assert "rows split off" not in text
+    assert "rows taken in" not in text
+    assert "none: the batch is refused" in text
+
+
+def test_every_rule_stands_on_the_page_also_where_it_holds(quiet_workspace):
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", draw_validation(quiet_workspace)))
+    assert "columns passed whole batch amount in range failed amount 1 638 412" in text
+    assert "no key twice passed customer, at 2 050 0" in text
+    earlier = draw_validation(quiet_workspace, replace(report(), asked=()))
+    assert "What was asked" not in earlier
 
 
 def test_each_tenure_ends_where_the_next_begins():

@@ -58,6 +58,44 @@ def test_rows_can_be_split_off_and_are_kept_with_their_reasons(model):
     assert intake.rejected_positions(report, model.workspace) == [1, 3]
 
 
+def test_rows_are_not_said_to_be_split_off_where_the_whole_batch_is_refused(model):
+    model.write(columns=COLUMNS)
+    splits = {**BETWEEN, "id": "not negative", "reject": "rows"}
+    model.suite(splits)
+    _, report = model.take("a.csv", ROWS)
+    (found,) = [one for one in report.violations if one.rule == "not negative"]
+    assert found.message.endswith("They were split off.")
+    model.suite(splits, {**BETWEEN, "id": "limit", "column": "limit", "min_value": 6})
+    batch, report = model.take("b.csv", ROWS.replace("400", "300"))
+    assert batch.state is BatchState.QUARANTINED
+    (found,) = [one for one in report.violations if one.rule == "not negative"]
+    assert found.message.endswith("the whole batch is refused.")
+    assert "were split off" not in str(report)
+
+
+def test_a_report_lists_every_rule_with_its_counts(model):
+    model.write(columns=COLUMNS)
+    model.suite(
+        {**BETWEEN, "id": "not negative", "reject": "rows"},
+        {**BETWEEN, "id": "any", "min_value": -5},
+        {"id": "mean", "type": "expect_column_mean_to_be_between", "column": "y", "max_value": 1},
+    )
+    report = model.judge("a.csv", ROWS)
+    assert len(report.asked) == report.checks
+    by_rule = {one.rule: one for one in report.asked}
+    assert list(by_rule)[:2] == ["readable", "columns"]
+    assert list(by_rule)[-3:] == ["not negative", "any", "mean"]
+    told = {name: (one.outcome.value, one.failed_rows) for name, one in by_rule.items()}
+    assert told["not negative"] == ("warn", 1)
+    assert told["any"] == ("pass", 0)
+    assert told["mean"] == ("pass", None)
+    assert told["duplicates"] == ("pass", 0)
+    assert by_rule["any"].columns == ("amount",)
+    unread = model.judge("c.csv", b"\0\0")
+    assert [(one.rule, one.outcome.value) for one in unread.asked] == [("readable", "fail")]
+    assert validation.load_report(report.digest, model.workspace) == report
+
+
 def test_more_failing_rows_than_mostly_lets_pass_refuse_the_batch(model):
     model.suite({**BETWEEN, "reject": "rows", "mostly": 0.9})
     batch, _ = model.take("a.csv", ROWS)
