@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,8 +11,8 @@ import typer
 
 from tenure.cli.command import AnyModel, Command, ProjectFolder, WorkspaceFolder
 from tenure.cli.output import Block, Line, Table
-from tenure.errors import BadSpec, ModelNotFound, PipelineRefused
-from tenure.spec import Mistake, ModelSpec, Reading, build_pipeline, read_all
+from tenure.errors import ModelNotFound
+from tenure.spec import Mistake, ModelSpec, Reading, read_all
 from tenure.spec.cron import times_a_year
 from tenure.spec.mistakes import nearest
 from tenure.workspace import Workspace, open_workspace
@@ -62,9 +60,9 @@ def check(
 ) -> CheckResult | dict[str, Any]:
     """Find every mistake in the specs before anything runs.
 
-    Reads every spec, imports and builds each pipeline, reads each suite, and prints all mistakes
-    with file, line, key, what stands there and what was wanted. Nothing is written. Says how many
-    promotions a year each gate makes where nothing differs.
+    Reads every spec, imports and builds each pipeline in a process of its own (30 s at most), reads
+    each suite, and prints all mistakes with file, line, key, what stands there and what was wanted.
+    Nothing is written. Says how many promotions a year each gate makes where nothing differs.
 
     Returns:
         The findings, or with `schema` the JSON schema of a spec.
@@ -106,66 +104,50 @@ def check_one(reading: Reading, workspace: Workspace) -> tuple[Checked, list[Mis
     if spec is None:
         return Checked(model=reading.name, is_right=False), _by_line(found)
     found += _missing_source(reading, spec, workspace) + _suite_mistakes(spec, workspace)
-    task, estimator = None, None
-    try:
-        with _quiet_imports():
-            estimator = build_pipeline(spec, workspace)
-        task = _task(estimator, spec)
-        found += _unkeepable(estimator, reading, spec) + _metric_mistakes(reading, spec, task)
-    except (BadSpec, PipelineRefused) as error:
-        found += _as_mistakes(error, reading)
+    found += _dates_that_are_features(reading, spec)
+    made, wrong = _build(reading, spec, workspace)
+    found += wrong
+    task = made.get("task")
+    if task is not None:
+        found += _metric_mistakes(reading, spec, task)
     trainings = times_a_year(spec.schedules.train) if spec.schedules.train else NIGHTS
     about = Checked(
         model=spec.name,
         is_right=all(one.warning for one in found),
         task=task,
-        estimator=type(estimator).__name__ if estimator is not None else None,
+        estimator=made.get("estimator"),
         trainings_a_year=trainings,
         promotions_a_year=_promise(spec, trainings),
     )
     return about, _by_line(found)
 
 
-@contextlib.contextmanager
-def _quiet_imports() -> Iterator[None]:
-    """Keep what users' modules print away from the result, and their bytecode off the disk."""
-    before = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        sys.dont_write_bytecode = before
+def _build(reading: Reading, spec: ModelSpec, workspace: Workspace) -> tuple[Any, list[Mistake]]:
+    """Let a spec's pipeline be built elsewhere; return what it is, and what is wrong with it."""
+    from tenure.cli import building
 
-
-def _task(estimator: Any, spec: ModelSpec) -> str:
-    from tenure.training.estimator import refuse_unkeepable, task_of
-
-    refuse_unkeepable(estimator, spec.name)
-    return task_of(estimator, spec).value
-
-
-def _unkeepable(estimator: Any, reading: Reading, spec: ModelSpec) -> list[Mistake]:
-    """Return the names in a pipeline that a loader would refuse later."""
-    import joblib
-
-    from tenure.errors import GlobalNotAllowed
-    from tenure.registry.pickles import read_estimator
-
-    buffer = io.BytesIO()
-    joblib.dump(estimator, buffer)
-    allow, found = list(spec.training.allow), []
-    while True:
-        buffer.seek(0)
-        try:
-            size = buffer.getbuffer().nbytes
-            read_estimator(buffer, promised=size, what="a pipeline", allow=tuple(allow))
-            return found
-        except GlobalNotAllowed as refusal:
-            name = str(refusal.facts["name"])
-            allow.append(name)
-            wanted = f"'{name}' in it, since the pipeline holds it"
-            found.append(_at(reading, ("training", "allow"), "a list without it", wanted))
+    found = building.ask(spec.name, workspace)
+    if printed := found.get("printed"):
+        sys.stderr.write(printed)
+    at = ("training", "pipeline")
+    if "mistakes" in found:
+        return found, _with_lines(found["mistakes"], reading)
+    if "late" in found:
+        wanted = f"'{spec.training.pipeline}' to be imported and called in that time"
+        hint = "what takes long belongs into the fit, not into the module or the function"
+        return found, [_at(reading, at, found["late"], wanted, hint)]
+    if "refused" in found:
+        wanted = "a pipeline that another process can load, of classes and functions with names"
+        return found, [_at(reading, at, found["refused"], wanted)]
+    return found, [
+        _at(
+            reading,
+            ("training", "allow"),
+            "a list without it",
+            f"'{name}' in it, since the pipeline holds it",
+        )
+        for name in found["names"]
+    ]
 
 
 def _metric_mistakes(reading: Reading, spec: ModelSpec, task: str) -> list[Mistake]:
@@ -207,6 +189,26 @@ def _missing_source(reading: Reading, spec: ModelSpec, workspace: Workspace) -> 
         return []
     wanted = "a folder that is there; nothing can arrive until then"
     return [_at(reading, ("data", "source"), f"'{spec.data.source}'", wanted, warning=True)]
+
+
+def _dates_that_are_features(reading: Reading, spec: ModelSpec) -> list[Mistake]:
+    """A date that nothing names as time goes into the fit as a number that only ever grows."""
+    data = spec.data
+    if data.time is not None:
+        return []
+    named = {data.target, data.group, *data.key, *data.leave_out}
+    named |= {name for name, how in data.treat.items() if how == "drop"}
+    return [
+        _at(
+            reading,
+            ("data", "columns", name),
+            f"a {kind} that is a feature",
+            f"data.time: {{columns: [{name}]}} if rows happened then, or it in data.leave_out",
+            warning=True,
+        )
+        for name, kind in data.columns.items()
+        if kind in ("date", "datetime") and name not in named
+    ]
 
 
 def _shared_sources(readings: list[Reading]) -> list[Mistake]:
@@ -265,14 +267,10 @@ def _at(
     )
 
 
-def _as_mistakes(error: BadSpec | PipelineRefused, reading: Reading) -> list[Mistake]:
-    if isinstance(error, PipelineRefused):
-        wanted = "a pipeline that another process can load, of classes and functions with names"
-        detail = str(error.facts.get("detail", error))
-        return [_at(reading, ("training", "pipeline"), detail, wanted)]
+def _with_lines(facts: list[dict[str, Any]], reading: Reading) -> list[Mistake]:
     return [
         replace(mistake, line=reading.document.line(tuple(mistake.key.split("."))))
-        for mistake in (Mistake(**facts) for facts in error.facts["mistakes"])
+        for mistake in (Mistake(**each) for each in facts)
     ]
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 import tenure
+from tenure.cli import building
 from tenure.cli.checking import CheckResult
 from tenure.errors import ModelNotFound
 from tenure.workspace import Workspace
@@ -246,6 +248,82 @@ def test_what_a_recipe_prints_does_not_spoil_the_json(shell: Shell, house: Works
     said = shell("check", "--json")
     assert said.json["mistakes"] == []
     assert "hello" in said.err
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "import time\nwhile True: time.sleep(60)\n",
+        "while True: pass\n",
+        "import subprocess\nsubprocess.run(['sleep', '600'])\n",
+        "def make():\n    while True: pass\n",
+    ],
+    ids=["sleeps", "works", "waits for another", "in the function"],
+)
+def test_a_recipe_that_never_ends_is_one_mistake_among_the_others(
+    recipe: str, shell: Shell, house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "LIMIT_S", 0.3)
+    write_recipe(house, recipe, "endless")
+    write_spec(
+        house, GOOD.replace("name: fraud", "name: scam").replace("recipes", "endless"), "scam"
+    )
+    said = shell("check", "--json")
+    assert said.code == 2
+    (mistake,) = said.json["mistakes"]
+    assert (mistake["file"], mistake["line"]) == ("config/models/scam.yaml", 10)
+    assert mistake["key"] == "training.pipeline"
+    assert mistake["got"] == "no end within 0.3 s"
+    assert "'endless:make'" in mistake["wanted"]
+    right = {one["model"]: one["is_right"] for one in said.json["models"]}
+    assert right == {"fraud": True, "scam": False}
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    ["import os\nos._exit(3)\n", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"],
+    ids=["leaves", "is killed"],
+)
+def test_a_recipe_that_ends_its_process_is_a_mistake(
+    recipe: str, shell: Shell, house: Workspace
+) -> None:
+    write_recipe(house, recipe)
+    said = shell("check", "--json")
+    assert said.code == 2
+    (mistake,) = said.json["mistakes"]
+    assert "ended" in mistake["got"]
+    write_recipe(house)
+    assert shell("check").code == 0
+
+
+def test_a_check_imports_nothing_of_a_user_into_this_process(
+    shell: Shell, house: Workspace
+) -> None:
+    write_recipe(house, RECIPE, "only_elsewhere")
+    write_spec(house, GOOD.replace("recipes", "only_elsewhere"))
+    assert shell("check").code == 0
+    assert "only_elsewhere" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("time", "is_doubt"),
+    [
+        ("", True),
+        ("leave_out: [at]", False),
+        ("treat: {at: drop}", False),
+        ("time: {columns: [at]}", False),
+    ],
+    ids=["a feature", "left out", "dropped", "the time"],
+)
+def test_a_date_that_becomes_a_feature_is_doubtful(
+    time: str, is_doubt: bool, shell: Shell, house: Workspace
+) -> None:
+    write_spec(house, GOOD.replace("time: {columns: [at]}", time or "format: auto"))
+    said = shell("check", "--json")
+    assert said.code == 0, said.out
+    found = [one for one in said.json["doubts"] if one["key"] == "data.columns.at"]
+    assert len(found) == is_doubt
+    assert all("data.time: {columns: [at]}" in one["wanted"] for one in found)
 
 
 def test_a_model_that_is_not_there(shell: Shell, house: Workspace) -> None:
