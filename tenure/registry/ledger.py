@@ -6,8 +6,10 @@ from tenure.registry.batches import BatchBook
 from tenure.registry.candidates import CandidateBook
 from tenure.registry.cases import CaseBook
 from tenure.registry.database import Database
+from tenure.registry.fleet import FleetBook
 from tenure.registry.halts import HaltBook
 from tenure.registry.leases import LeaseBook
+from tenure.registry.notices import NoticeBook
 from tenure.registry.readings import ReadingBook
 from tenure.registry.record import RecordBook
 from tenure.registry.slots import SlotBook
@@ -24,6 +26,8 @@ class Ledger(
     ReadingBook,
     CaseBook,
     HaltBook,
+    NoticeBook,
+    FleetBook,
     LeaseBook,
     RecordBook,
 ):

@@ -6,6 +6,7 @@ audit row is the outbox row that events are sent from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,13 @@ _DECISIONS = (
     .order_by(decisions.c.seq.desc())
     .limit(bindparam("limit"))
 )
+_BEFORE = (
+    select(decisions)
+    .where(decisions.c.model == bindparam("model"), decisions.c.seq < bindparam("seq"))
+    .order_by(decisions.c.seq.desc())
+    .limit(1)
+)
+_THESE = select(decisions).where(decisions.c.id.in_(bindparam("ids", expanding=True)))
 _NEWEST = (
     select(
         readings.c.model,
@@ -182,6 +190,19 @@ class ReadingBook:
         if row is None:
             raise DecisionNotFound(decision=id)
         return _as_decision(row)
+
+    def decision_before(self, decision: Decision) -> Decision | None:
+        """Return what was decided about the model before this decision, or None."""
+        asked = {"model": decision.model, "seq": decision.seq}
+        with self.database.reading() as connection:
+            row = connection.execute(_BEFORE, asked).first()
+        return _as_decision(row) if row else None
+
+    def decisions_of(self, ids: Sequence[str]) -> dict[str, Decision]:
+        """Return those of some ids that are decisions, by their ids; cases bear theirs."""
+        with self.database.reading() as connection:
+            rows = connection.execute(_THESE, {"ids": list(ids)}).all()
+        return {row.id: _as_decision(row) for row in rows}
 
     def decisions(self, model: str, *, limit: int = 100) -> list[Decision]:
         """Return a model's newest decisions, oldest first."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
 from tenure.records import AuditRow
-from tenure.registry.chain import Head, Line, as_audit_row
+from tenure.registry.chain import Head, Line, as_audit_row, stamp
 from tenure.registry.database import Database, read_head
 from tenure.registry.tables import audit, outbox
 
@@ -19,6 +20,16 @@ _ALL = (
     .limit(bindparam("limit"))
 )
 _OF_MODEL = _ALL.where(audit.c.model == bindparam("model"))
+_OF_KINDS = (
+    select(audit)
+    .where(
+        audit.c.model.is_not_distinct_from(bindparam("model")),
+        audit.c.kind.in_(bindparam("kinds", expanding=True)),
+        audit.c.as_of >= bindparam("since"),
+    )
+    .order_by(audit.c.seq.desc())
+    .limit(bindparam("limit"))
+)
 _UNSENT = (
     select(audit)
     .join(outbox, outbox.c.seq == audit.c.seq)
@@ -66,6 +77,28 @@ class RecordBook:
             else:
                 rows = connection.execute(_OF_MODEL, {**asked, "model": model}).all()
         return [as_audit_row(Line(*row)) for row in rows]
+
+    def happenings(
+        self,
+        model: str | None,
+        kinds: Iterable[str],
+        *,
+        since: datetime | None = None,
+        limit: int = 1000,
+    ) -> list[AuditRow]:
+        """Return the newest audit rows of some kinds, oldest first.
+
+        Args:
+            model: whose; None for those about no single model.
+            kinds: such as `case_opened`.
+            since: only those about this time (`as_of`) or a later one.
+            limit: of how many rows, at most.
+        """
+        after = stamp(since) if since else ""
+        asked = {"model": model, "kinds": list(kinds), "since": after, "limit": limit}
+        with self.database.reading() as connection:
+            rows = connection.execute(_OF_KINDS, asked).all()
+        return [as_audit_row(Line(*row)) for row in reversed(rows)]
 
     def head(self) -> Head:
         """Return the newest audit row's number and digest; prints as SEQ:DIGEST."""

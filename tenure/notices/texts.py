@@ -1,0 +1,226 @@
+"""What is said of a warning, a case, a retirement, a restored version, a halt, a week?
+
+Every text says who answers for the model, what happens next, how to stop it, where the evidence is,
+and the head of the ledger, so that whoever keeps notices holds a witness of the record. They are
+made of records' own sentences, which hold no row values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tenure.notices.links import Links, case_path
+from tenure.records import Action, AuditRow, Case, CaseState, Decision
+
+LONGEST = 600
+"""Letters of a reason that a notice repeats."""
+
+
+class Tone(StrEnum):
+    """How a notice is coloured; the names are Apprise's."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One message, ready to go."""
+
+    title: str
+    body: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What every text of a model needs beside its record: owner, links, the ledger's head."""
+
+    model: str
+    owner: str
+    links: Links
+    head: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """What a model's line of a digest says."""
+
+    model: str
+    owner: str
+    serves: str
+    readings: int
+    warnings: int
+    retrains: int
+    retired: int
+    open_case: str
+    quarantined: int
+    halted: bool
+
+
+def about_decision(decision: Decision, setting: Setting) -> Notice:
+    """Say that a window was bad, and what follows: a warning, or more that was held back."""
+    model, what = decision.model, f"version {decision.version}"
+    if decision.action is Action.WARN:
+        title = f"{model}: warning about {what}"
+        following = "Nothing is changed; the next windows decide whether more follows."
+    else:
+        title = f"{model}: {_verb(decision.action)} {what} was decided and not carried out"
+        following = (
+            "Nothing is changed: the spec says dry_run."
+            if decision.dry_run
+            else "Nothing is changed, automation may not act now; `tenure status` says why."
+        )
+    lines = [_cut(decision.reason), *_held(decision.held_back)]
+    body = _body(lines, following, setting, f"{model}/index.html", stops=True)
+    return Notice(title=title, body=body, tone=Tone.WARNING)
+
+
+def about_case(case: Case, setting: Setting, decision: Decision | None = None) -> Notice:
+    """Say how far a case has come, and what is wanted of whom."""
+    title, following, tone = _stand(case)
+    lines = [_cut(case.reason), *_held(decision.held_back if decision else ())]
+    if case.is_over and case.outcome:
+        lines.append(f"Outcome: {_cut(case.outcome)}")
+    if case.state is CaseState.WAITING:
+        lines += _asks(case, setting)
+    path = case_path(case.model, case.id)
+    body = _body(lines, following, setting, path, case=case, stops=not case.is_over)
+    return Notice(title=f"{case.model}: {title}", body=body, tone=tone)
+
+
+def about_restored(row: AuditRow, setting: Setting) -> Notice:
+    """Say that a version is fit to serve again, who restored it, and why."""
+    number = row.body["version"]
+    lines = [f"{row.actor} restored version {number}: {_cut(row.reason)}"]
+    following = "It stands by; `tenure deploy` or `tenure rollback` lets it serve."
+    body = _body(lines, following, setting, f"{setting.model}/index.html")
+    title = f"{setting.model}: version {number} was restored"
+    return Notice(title=title, body=body, tone=Tone.INFO)
+
+
+def about_halt(row: AuditRow, setting: Setting) -> Notice:
+    """Say that automation was halted, or may act again."""
+    halted = row.kind == "automation_halted"
+    scope = row.model or "all models"
+    undo = "" if row.model is None else f" {row.model}"
+    following = (
+        f"Nothing is retrained, promoted, retired or told by itself until `tenure resume{undo}`; "
+        "people may still act."
+        if halted
+        else "What became due meanwhile is carried out now."
+    )
+    lines = [f"{row.actor}: {_cut(row.reason)}"]
+    path = f"{row.model}/index.html" if row.model else "index.html"
+    body = _body(lines, following, setting, path, stops=not halted)
+    verb = "halted" if halted else "resumed"
+    tone = Tone.WARNING if halted else Tone.INFO
+    return Notice(title=f"{scope}: automation {verb}", body=body, tone=tone)
+
+
+def about_digest(week: str, lines: Sequence[Week], links: Links, head: str) -> Notice:
+    """Say how a week went, a paragraph a model."""
+    said = "\n\n".join(_week(line) for line in lines)
+    ending = f"All models: {links.page('index.html')}\nRecord: {head}"
+    troubled = any(line.open_case or line.halted or line.warnings for line in lines)
+    return Notice(
+        title=f"Week {week}: {_count(len(lines), 'model')}",
+        body=f"{said}\n\n{ending}",
+        tone=Tone.WARNING if troubled else Tone.INFO,
+    )
+
+
+def _stand(case: Case) -> tuple[str, str, Tone]:
+    version, verb = f"version {case.version}", _verb(case.action)
+    retires = case.action is Action.RETIRE
+    match case.state:
+        case CaseState.WAITING:
+            lapse = f" Without an answer by then: {case.on_timeout}." if case.deadline_at else ""
+            wait = f" until {case.deadline_at:%Y-%m-%d %H:%M} UTC" if case.deadline_at else ""
+            return (
+                f"approval wanted for {verb} {version}",
+                f"Nothing is changed before it is approved; the case waits{wait}.{lapse}",
+                Tone.WARNING,
+            )
+        case CaseState.OPEN if retires:
+            successor = f"version {case.successor}" if case.successor else "its fallback"
+            return (
+                f"{version} is being retired",
+                f"The slot goes to {successor}, and {version} leaves office.",
+                Tone.FAILURE,
+            )
+        case CaseState.OPEN:
+            return (
+                "a challenger is being trained",
+                f"A challenger takes the slot only if it is better; until then {version} serves.",
+                Tone.WARNING,
+            )
+        case CaseState.DECLINED:
+            return f"{version} stays in office", "Nothing is changed.", Tone.INFO
+        case CaseState.CLOSED if retires:
+            undo = f'`tenure restore {case.model} {case.version} --reason "…"` takes it back.'
+            return f"{version} was retired", undo, Tone.FAILURE
+        case CaseState.CLOSED:
+            return "the retraining is over", "The next windows are judged as usual.", Tone.SUCCESS
+
+
+def _asks(case: Case, setting: Setting) -> list[str]:
+    given = sum(each.approved for each in case.approvals)
+    left = case.approvals_wanted - given
+    who = "somebody else's approval" if given else _count(left, "approval")
+    place = f", or the flow `approve` at {setting.links.prefect}" if setting.links.prefect else ""
+    return [f"It wants {who}: `tenure approve {case.id[:12]}`{place}."]
+
+
+def _body(
+    lines: Iterable[str],
+    following: str,
+    setting: Setting,
+    path: str,
+    *,
+    case: Case | None = None,
+    stops: bool = False,
+) -> str:
+    told = [*lines, "", f"Model: {setting.model} (owner: {setting.owner})"]
+    told.append(f"What happens next: {following}")
+    if stops:
+        told.append(f'To stop automation: `tenure halt {setting.model} --reason "…"`')
+    explain = f" · `tenure explain {case.id[:12]}`" if case else ""
+    told.append(f"Evidence: {setting.links.page(path)}{explain}")
+    told.append(f"Record: {setting.head}")
+    return "\n".join(told)
+
+
+def _held(guards: Sequence[str]) -> list[str]:
+    return [f"Held back: {_cut(guard)}" for guard in guards]
+
+
+def _week(line: Week) -> str:
+    facts = [
+        line.serves,
+        f"{_count(line.readings, 'window')} read, {_count(line.warnings, 'warning')}",
+        f"{_count(line.retrains, 'retraining')}, {_count(line.retired, 'retirement')}",
+    ]
+    facts += [f"{_count(line.quarantined, 'batch', 'batches')} in quarantine"] * (
+        line.quarantined > 0
+    )
+    facts += [f"open case: {line.open_case}"] * bool(line.open_case)
+    facts += ["automation is halted"] * line.halted
+    return f"{line.model} (owner: {line.owner}): {'; '.join(facts)}."
+
+
+def _verb(action: Action) -> str:
+    return {Action.RETIRE: "retiring", Action.RETRAIN: "retraining"}.get(action, "acting on")
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number or 'no'} {one if number == 1 else many or one + 's'}"
+
+
+def _cut(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
