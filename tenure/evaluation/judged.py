@@ -52,7 +52,7 @@ class Judged:
         cluster: (n,) rows that count as one, or None if each counts.
         clustered_by: in words.
         split: in words: how the rows came to be these.
-        repeated: judged rows that repeat a fitted one in every column (holdout only).
+        repeated: judged rows that repeat a fitted one in every column.
         notes: sentences for the page.
     """
 

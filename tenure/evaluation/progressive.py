@@ -89,6 +89,7 @@ def judge_progressive(
         cluster=cluster,
         clustered_by=words,
         split=f"the newest {most} batch(es), each met by the fits before it",
+        repeated=_copies(spec, whole, places, rows, snapshots, used, workspace),
         notes=_waiting(candidates, fits, most),
     )
 
@@ -142,6 +143,38 @@ def _counted(
         counted = counted & ~np.isin(keys, row_hashes(before))
     first = ~_repeated(keys)
     return counted & first
+
+
+def _copies(
+    spec: ModelSpec,
+    frame: Any,
+    places: np.ndarray,
+    rows: np.ndarray,
+    snapshots: Sequence[Snapshot],
+    used: tuple[Snapshot, ...],
+    workspace: Workspace,
+) -> int:
+    """Count judged rows that an earlier batch, which the fits asked about them knew, holds whole.
+
+    Where there is a key there are none: `_counted` leaves out what came before.
+    """
+    if spec.data.key:
+        return 0
+    hashes = row_hashes(frame)
+    known = [
+        # One batch at a time: of the history only eight bytes a row are held.
+        row_hashes(read_frames(spec.name, [each.digest], workspace)[list(frame.columns)])
+        for each in snapshots
+        if each.seq < used[0].seq
+    ]
+    seen = np.unique(np.concatenate(known)) if known else hashes[:0]
+    found = 0
+    for place in range(len(used)):
+        mine = hashes[places == place]
+        judged = hashes[rows[places[rows] == place]]
+        found += int(np.isin(judged, seen).sum())
+        seen = np.union1d(seen, mine)
+    return found
 
 
 def _repeated(keys: np.ndarray) -> np.ndarray:

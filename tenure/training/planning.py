@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,9 +19,12 @@ from tenure.training.estimator import prepare, task_of
 from tenure.training.identity import recipe_of
 from tenure.training.orders import HOLDOUT, PROGRESSIVE, FitOrder, TrainingPlan
 from tenure.training.spans import Stretch, stretch_of, training_set
+from tenure.training.suites import other_suites
 
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 
 def plan(model: str, workspace: Workspace) -> TrainingPlan:
@@ -39,6 +43,11 @@ def plan(model: str, workspace: Workspace) -> TrainingPlan:
     sets, findings, notes = _training_sets(spec, task, snapshots, workspace)
     if findings:
         raise _refused(model, findings, serving)
+    used = {digest for each in sets for digest in each.snapshots}
+    of_others = other_suites(spec, [each for each in snapshots if each.digest in used], workspace)
+    if of_others:
+        log.warning("Training set of '%s': %s", model, of_others)
+        notes.append(of_others)
     kept = ledger.candidates(model) if serving is not None else []
     mode = choose_mode(spec, snapshots, kept, has_champion=serving is not None)
     return TrainingPlan(

@@ -181,6 +181,27 @@ def test_judged_rows_that_were_fitted_before_are_refused_where_rows_say_when(wor
     assert "repeat a fitted row in every column" in found.reason
 
 
+@pytest.mark.parametrize(("copied", "is_found"), [(150, True), (0, False)])
+def test_a_batch_that_copies_earlier_ones_is_refused_after_progressive_validation(
+    workspace, copied, is_found
+):
+    house = House(workspace)
+    house.write(data={"time": {"columns": ["at"]}}, evaluation={"gate": {"batches": 1}})
+    house.add(rows(400))
+    house.full_night()
+    copies = rows(400).iloc[:copied]
+    fresh = rows(400, seed=7, day=3).iloc[copied:]
+    house.add(pd.concat([copies, fresh], ignore_index=True))
+    judged = house.night()
+    details = evaluation.load_details(judged, workspace)
+    assert details["judged"]["method"] == "progressive"
+    found = [each for each in details["leakage"]["findings"] if each["kind"] == "duplicates"]
+    assert bool(found) == is_found
+    if is_found:
+        assert judged.verdict is GateVerdict.FAILS_FLOOR
+        assert f"{copied} of 400 judged rows repeat a fitted row" in judged.reason
+
+
 def test_copies_only_warn_where_rows_may_be_alike_by_nature(workspace):
     frame = rows(300)
     copies = pd.concat([frame, frame.iloc[:120]], ignore_index=True)

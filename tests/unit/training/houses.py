@@ -109,7 +109,7 @@ class House:
         file.write_text(yaml.safe_dump(spec))
         (self.workspace.root / "house_recipes.py").write_text(RECIPES)
 
-    def add(self, frame: pd.DataFrame) -> Snapshot:
+    def add(self, frame: pd.DataFrame, report: str = "1" * 64) -> Snapshot:
         """Accept a frame as the next batch; without data.time it has no time column."""
         if not self.spec["data"].get("time") and "at" in frame:
             frame = frame.drop(columns="at")
@@ -143,7 +143,7 @@ class House:
             size=size,
             rows=len(frame),
             columns=known,
-            report="1" * 64,
+            report=report,
             start_at=None if stamps is None else stamps.min().to_pydatetime(),
             end_at=None if stamps is None else stamps.max().to_pydatetime(),
         )

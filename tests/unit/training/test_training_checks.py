@@ -143,6 +143,42 @@ def test_all_findings_come_at_once_and_show_no_value(house):
     assert "4 finding(s)" in text
 
 
+def test_batches_that_another_suite_let_in_are_named(house):
+    """They stay accepted, and people are told."""
+    import yaml
+
+    from tenure.records import ValidationReport, digest_of, to_json
+    from tenure.registry import open_store
+
+    suites = house.workspace.expectations_folder
+    rule = {"type": "expect_column_values_to_not_be_null", "column": "a"}
+    (suites / "strict.yaml").write_text(yaml.safe_dump({"expectations": [rule]}))
+    file = house.workspace.models_folder / "fraud.yaml"
+    today = digest_of({"expectations": [rule]})
+    for seed, suite in enumerate(["built-in", "9e" * 32, today]):
+        report = ValidationReport(
+            model="fraud",
+            batch="0" * 64,
+            outcome="pass",
+            violations=(),
+            rows=200,
+            rejected_rows=0,
+            tagged_rows=0,
+            suite=suite,
+            checks=12,
+        )
+        house.add(rows(200, seed=seed), open_store(house.workspace).put_json(to_json(report)))
+    first = training.plan(house.name, house.workspace)
+    assert first.notes == (
+        "2 of 3 batches (numbers 4, 6 in the ledger) were admitted under another expectation suite "
+        f"({'9e' * 6}, {today[:12]}) than today's (built-in).",
+    )
+    file.write_text(file.read_text() + "expectations: strict\n")
+    house.write(training={"spans": ["1 batches"]})
+    file.write_text(file.read_text() + "expectations: strict\n")
+    assert training.plan(house.name, house.workspace).notes == ()
+
+
 def test_a_short_span_that_cannot_be_trained_on_is_left_out(house):
     house.write(training={"spans": ["all", "1 batches"]})
     house.add(rows(200))
