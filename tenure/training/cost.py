@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import resource
-import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from pathlib import Path
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
+LOOK_S = 0.01
 
 
 @dataclass(slots=True)
@@ -20,9 +23,9 @@ class Cost:
     """CPU (all threads and ended children) and wall seconds, and what memory grew by at its peak.
 
     `peak_memory_bytes` is how far the resident memory of this process rose above where it stood
-    before. Linux lets a process reset its high-water mark; elsewhere only a new record of the
-    process's life shows, and less than that counts as 0. Worker processes of a parallel fit are
-    not in it.
+    before, once freed memory was given back. Linux lets a process reset its high-water mark; where
+    that is not allowed, a thread looks every 10 ms. It is 0 for a fit that needs less than a page
+    more than there was. Worker processes of a parallel fit are not in it.
     """
 
     cpu_s: float = 0.0
@@ -34,16 +37,24 @@ class Cost:
 def measured() -> Iterator[Cost]:
     """Measure what happens inside; the cost is filled in at the end."""
     cost = Cost()
-    resettable = _reset_peak()
-    before = _status("VmRSS") if resettable else _record()
-    cpu, wall = _cpu(), time.perf_counter()
-    try:
-        yield cost
-    finally:
-        cost.cpu_s = round(_cpu() - cpu, 4)
-        cost.wall_s = round(time.perf_counter() - wall, 4)
-        peak = _status("VmHWM") if resettable else _record()
-        cost.peak_memory_bytes = max(0, peak - before)
+    _give_back()
+    with contextlib.ExitStack() as looking:
+        sampler = None if _reset_peak() else looking.enter_context(_Sampler())
+        before = _resident()
+        cpu, wall = _cpu(), time.perf_counter()
+        try:
+            yield cost
+        finally:
+            cost.cpu_s = round(_cpu() - cpu, 4)
+            cost.wall_s = round(time.perf_counter() - wall, 4)
+            peak = _status("VmHWM") if sampler is None else sampler.look()
+            cost.peak_memory_bytes = max(0, peak - before)
+
+
+def _give_back() -> None:
+    """Give freed memory back to the system: a fit that reuses it would seem to need none."""
+    with contextlib.suppress(OSError, AttributeError):  # only glibc can
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _cpu() -> float:
@@ -51,9 +62,35 @@ def _cpu() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def _record() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+class _Sampler:
+    """Looks at the resident memory again and again, and remembers the most."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
+
+    def __enter__(self) -> _Sampler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            self.look()
+
+    def look(self) -> int:
+        self.most = max(self.most, _resident())
+        return self.most
+
+
+def _resident() -> int:
+    import psutil
+
+    return psutil.Process().memory_info().rss
 
 
 def _reset_peak() -> bool:

@@ -214,6 +214,17 @@ def test_lineage_stands_on_the_page(quiet_workspace):
         assert told in text
 
 
+def test_memory_that_could_not_be_seen_is_no_number(quiet_workspace):
+    made = candidate()
+    small = replace(made, lineage=replace(made.lineage, peak_memory_bytes=0))
+    facts = evaluation_facts(version(), evaluation(), small, details())
+    file = write_page(
+        "evaluation.html", "a.html", quiet_workspace, trail=TRAIL, **facts, snapshots=[], serves=""
+    )
+    assert "no more memory than there was" in file.read_text()
+    assert "0 B of memory" not in file.read_text()
+
+
 def test_a_quarantined_batch_says_what_to_do(quiet_workspace):
     text = draw_validation(quiet_workspace)
     assert "tenure quarantine readmit fraud 030303030303" in text

@@ -15,6 +15,7 @@ from tenure.registry import load_candidate, open_ledger, open_store
 from tenure.registry.frames import cast, read_frames
 from tenure.registry.rows import Rows
 from tenure.spec.model import DataSpec, SplitSpec, Task
+from tenure.training import cost
 from tenure.training.cost import measured
 from tenure.training.splits import FITTED, HELD, LEFT_OUT, hold_out
 from tests.unit.training.houses import ACTOR, House, rows
@@ -88,11 +89,25 @@ def test_the_commit_of_the_recipes_code_is_known_and_whether_it_differs(house):
     assert house.fits()[0].lineage.code_dirty is True
 
 
+@pytest.mark.parametrize("is_allowed", [True, False], ids=["reset", "looked at"])
+def test_memory_that_was_used_and_freed_before_counts_again(monkeypatch, tmp_path, is_allowed):
+    """The allocator keeps what was freed, so a second fit grew by nothing: 0 B on its page."""
+    if not is_allowed:
+        monkeypatch.setattr(cost, "CLEAR", tmp_path / "nowhere" / "clear_refs")
+    blocks = [b"x" * (50_000 + n) for n in range(2000)]
+    last = b"x" * 50_000
+    blocks.clear()
+    with measured() as found:
+        blocks = [b"x" * (50_000 + n) for n in range(2000)]
+    assert 80e6 < found.peak_memory_bytes < 200e6
+    assert len(last) == 50_000
+
+
 def test_memory_of_a_fit_is_measured():
-    with measured() as cost:
+    with measured() as used:
         big = np.ones(20_000_000)
         big += 1
-    assert 100e6 < cost.peak_memory_bytes < 400e6
+    assert 100e6 < used.peak_memory_bytes < 400e6
     with measured() as small:
         pass
     assert small.peak_memory_bytes < 50e6
