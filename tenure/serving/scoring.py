@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tenure.errors import BadFile, BadRows, NoChampion, ScoringRefused, TenureError
+from tenure.intake.typed_rows import read_rows
 from tenure.records import Assignment, Column
 from tenure.registry import open_ledger
 from tenure.serving.loading import load_runtime
 from tenure.serving.outlets import Folder, Scored
-from tenure.serving.partitions import read_rows
 from tenure.serving.runtime import Predicted, Runtime
 from tenure.spec import load_spec
 from tenure.spec.model import ModelSpec, ScoringSpec

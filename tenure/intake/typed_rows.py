@@ -1,4 +1,4 @@
-"""How are the rows of one file read for scoring, in the types of a version's columns?
+"""How are the rows of one file read in types that are known: for scoring, and labels?
 
 Files are read as at intake, strictly; a text in a CSV is then read as its column's type, never
 guessed. Columns that nobody asked for are not looked at.
