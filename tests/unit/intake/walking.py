@@ -9,7 +9,9 @@ from pathlib import Path
 import yaml
 
 from tenure import intake, validation
-from tenure.registry import open_store
+from tenure.records import BatchState
+from tenure.registry import open_ledger, open_store
+from tenure.registry.frames import read_frames
 
 
 class Model:
@@ -88,3 +90,20 @@ def kinds(report):
         for violation in report.violations
         if violation.outcome.value in ("fail", "unknown")
     }
+
+
+def refused(model, content, name="bad.csv"):
+    """Judge a file; show that it is in quarantine with its bytes and that nothing else changed."""
+    batch, report = model.take(name, content)
+    assert batch.state is BatchState.QUARANTINED
+    assert batch.kept_object is not None
+    assert batch.reason
+    assert "\n" not in batch.reason
+    assert open_ledger(model.workspace).snapshots("m") == []
+    return report
+
+
+def accepted(model, content, name="good.csv"):
+    batch, report = model.take(name, content)
+    assert batch.state is BatchState.ACCEPTED, batch.reason
+    return read_frames("m", [batch.snapshot], model.workspace), report

@@ -14,16 +14,14 @@ from tenure.pages.render import write_page
 from tenure.pages.validation import validation_facts
 from tenure.records import BatchState, GateVerdict, Outcome, Stage
 from tenure.workspace import open_workspace
+from tests.unit.pages.detail_samples import details, partly_seen_details, regression_details
 from tests.unit.pages.page_samples import (
     COLUMNS,
     NASTY,
     START,
     batch,
     candidate,
-    details,
     evaluation,
-    partly_seen_details,
-    regression_details,
     report,
     tenure,
     version,

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import pickle
 import subprocess
 import sys
+import types
 import zlib
 from pathlib import Path
 from typing import Any
@@ -133,9 +135,56 @@ def test_another_scikit_learn_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         read(data)
 
 
-def test_the_canary_holds_on_this_joblib() -> None:
+def test_the_canary_asks_the_hook_and_falls_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    refuse = pickles._Unpickler.find_class
+
+    def seen(self: Any, module: str, name: str) -> Any:
+        asked.append(name)
+        return refuse(self, module, name)
+
+    monkeypatch.setattr(pickles._Unpickler, "find_class", seen)
     pickles.prove_canary.cache_clear()
     pickles.prove_canary()
+    assert asked[-1] == "_canary_loaded"
+    assert "NumpyArrayWrapper" in asked
+    monkeypatch.setattr(
+        pickles._Unpickler, "find_class", joblib.numpy_pickle.NumpyUnpickler.find_class
+    )
+    pickles.prove_canary.cache_clear()
+    with pytest.raises(UnsafeUnpickler, match="loaded unasked"):
+        pickles.prove_canary()
+    pickles.prove_canary.cache_clear()
+
+
+def test_without_the_hook_on_arrays_the_memory_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from joblib.numpy_pickle import NumpyArrayWrapper, NumpyPickler
+
+    target = io.BytesIO()
+    wrapper = NumpyArrayWrapper(np.ndarray, (10**15,), "C", np.dtype("float64"))
+    NumpyPickler(target, protocol=4).dump(wrapper)
+    with pytest.raises(ArtifactRefused, match="larger than the whole"):
+        read(target.getvalue())
+    monkeypatch.setattr(pickles._PromisedArray, "read_array", NumpyArrayWrapper.read_array)
+    with pytest.raises(ArtifactRefused, match="too much memory"):
+        read(target.getvalue())
+
+
+def test_without_the_hook_on_build_a_class_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The class is one of this test: what would be hung on it stays on nothing that counts."""
+    build = b"\x80\x02cclasses_of_a_test\nVictim\nN}X\x03\x00\x00\x00hitK\x01s\x86b."
+    module = types.ModuleType("classes_of_a_test")
+    module.Victim = type("Victim", (), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "classes_of_a_test", module)
+    own = ["classes_of_a_test.Victim"]
+    with pytest.raises(ArtifactRefused, match="changes a class"):
+        read(build, allow=own)
+    plain = joblib.numpy_pickle.NumpyUnpickler.dispatch[pickle.BUILD[0]]
+    monkeypatch.setitem(pickles._Unpickler.dispatch, pickle.BUILD[0], plain)
+    read(build, allow=own)
+    assert module.Victim.hit == 1  # type: ignore[attr-defined]
 
 
 OLD_JOBLIB = """
