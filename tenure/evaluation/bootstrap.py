@@ -176,12 +176,11 @@ def resample_scores(
     rows = _digest(positive, cluster)
     keys = [(_digest(score), rows, resamples, seed) for score in scores]
     fresh = [place for place, key in enumerate(keys) if key not in _remembered]
+    found = {}
     if fresh:
         rankings = [rank(scores[place], positive, cluster) for place in fresh]
         drawn = resample(rankings, clusters=count, resamples=resamples, seed=seed)
         found = {keys[place]: drawn[:, column] for column, place in enumerate(fresh)}
-    else:
-        found = {}
     result = np.stack([found[key] if key in found else _remembered[key] for key in keys], axis=1)
     _remembered.update(found)
     while len(_remembered) > REMEMBERED:

@@ -14,8 +14,8 @@ from tenure.evaluation.details import Importance, Importances
 from tenure.evaluation.metrics import Metric, value_of
 from tenure.evaluation.outputs import Outputs, Truth, predict
 
-REPEATS = 5
-ROWS = 1_000
+REPEATS = 4
+ROWS = 800
 CALL_ROWS = 100_000
 """Rows of one call to the model: fewer calls cost less, more rows more memory."""
 
@@ -54,7 +54,8 @@ def importances(
         rows_of: how many rows there were before sampling.
         seed: of the shuffles.
     """
-    whole = value_of(metric, truth, predict(estimator, frame, truth.classes))
+    labels = metric.area is None
+    whole = value_of(metric, truth, predict(estimator, frame, truth.classes, labels=labels))
     if whole is None:
         return None
     names = [str(name) for name in frame.columns]
@@ -63,7 +64,7 @@ def importances(
     found: list[tuple[str, np.ndarray]] = []
     for begin in range(0, len(names), width):
         some = names[begin : begin + width]
-        said = predict(estimator, _shuffled(frame, some, draw), truth.classes)
+        said = predict(estimator, _shuffled(frame, some, draw), truth.classes, labels=labels)
         found += _losses(some, said, truth, metric, whole)
     if any(not len(lost) for _, lost in found):
         return None

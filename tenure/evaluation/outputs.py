@@ -102,20 +102,29 @@ def truth_of(target: Any, classes: tuple[Any, ...]) -> Truth:
     if not classes:
         values = np.asarray(target, dtype=np.float64)
         return Truth(kind="regression", codes=np.zeros(len(values), dtype=np.int64), values=values)
-    codes = encode(np.asarray(target.astype(object), dtype=object), classes)
+    codes = encode(target, classes)
     kind = "binary" if len(classes) == 2 else "many"
     return Truth(kind=kind, classes=classes, codes=codes, values=np.zeros(len(codes)))
 
 
-def encode(labels: np.ndarray, classes: tuple[Any, ...]) -> np.ndarray:
-    """Return positions of labels in `classes`, -1 where a label is none of them."""
+def encode(labels: Any, classes: tuple[Any, ...]) -> np.ndarray:
+    """Return positions of labels in `classes`, -1 where a label is missing or none of them.
+
+    Args:
+        labels: (n,) an array or a pandas Series.
+        classes: as plain values.
+    """
     import pandas as pd
 
+    codes, met = pd.factorize(labels)  # each different label is looked up once, not each row
     known = pd.Index([plain(each) for each in classes], dtype=object)
-    return known.get_indexer(pd.Index([plain(each) for each in labels], dtype=object))
+    places = known.get_indexer(pd.Index([plain(each) for each in met], dtype=object))
+    return np.append(places, -1)[codes]
 
 
-def predict(estimator: Any, frame: Any, classes: tuple[Any, ...]) -> Outputs:
+def predict(
+    estimator: Any, frame: Any, classes: tuple[Any, ...], *, labels: bool = True
+) -> Outputs:
     """Ask a model about rows, once.
 
     A model without probabilities is asked for its decision function, and then has a score only.
@@ -124,6 +133,7 @@ def predict(estimator: Any, frame: Any, classes: tuple[Any, ...]) -> Outputs:
         estimator: fitted.
         frame: its feature columns, typed as it was fitted.
         classes: the truth's classes in order; () for regression.
+        labels: False where only probabilities matter: labels are then the likeliest classes.
     """
     if not classes:
         return Outputs(values=np.asarray(estimator.predict(frame), dtype=np.float64).reshape(-1))
@@ -133,7 +143,7 @@ def predict(estimator: Any, frame: Any, classes: tuple[Any, ...]) -> Outputs:
         said = _from_proba(proba, own, classes)
         return (
             said
-            if _says_the_likeliest(estimator, frame, said, classes)
+            if not labels or _says_the_likeliest(estimator, frame, said, classes)
             else Outputs(
                 codes=encode(np.asarray(estimator.predict(frame), dtype=object), classes),
                 score=said.score,
