@@ -75,6 +75,8 @@ class Workspace:
         clock: the time that policies read (`as_of`); `recorded_at` is always the real time.
         simulated: whether the clock may stand apart from the real one; shown on every page.
         anchor_url: a folder or an fsspec URL outside, where the ledger's head is written too.
+        archive_url: a folder or an fsspec URL for artifacts of retired versions, which nothing
+            that serves opens; None puts it beside the store.
     """
 
     root: Path
@@ -84,6 +86,7 @@ class Workspace:
     clock: Clock
     simulated: bool = False
     anchor_url: str | None = None
+    archive_url: str | None = None
 
     @property
     def state(self) -> Path:
@@ -150,7 +153,7 @@ def read_settings(root: Path) -> dict[str, Any]:
     settings = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     if not isinstance(settings, dict):
         raise BadSetting(file=str(file), key="(whole file)", got="no mapping", wanted="key: value")
-    known = {"simulated", "ledger", "store", "prefect_api_url", "ports", "anchor"}
+    known = {"simulated", "ledger", "store", "prefect_api_url", "ports", "anchor", "archive"}
     for key in settings:
         if key not in known:
             raise BadSetting(
@@ -195,14 +198,15 @@ def open_workspace(
             got=simulated,
             wanted="true | false",
         )
-    anchor = settings.get("anchor")
-    if anchor is not None and not (isinstance(anchor, str) and anchor.strip()):
-        raise BadSetting(
-            file=str(root / "config/settings.yaml"),
-            key="anchor",
-            got=anchor,
-            wanted="a folder or an fsspec URL",
-        )
+    for key in ("anchor", "archive"):
+        place = settings.get(key)
+        if place is not None and not (isinstance(place, str) and place.strip()):
+            raise BadSetting(
+                file=str(root / "config/settings.yaml"),
+                key=key,
+                got=place,
+                wanted="a folder or an fsspec URL",
+            )
     return Workspace(
         root=root,
         project=home,
@@ -210,5 +214,6 @@ def open_workspace(
         store_url=str(settings.get("store") or state / "store"),
         clock=SimulatedClock(state / "clock") if simulated else RealClock(),
         simulated=simulated,
-        anchor_url=anchor,
+        anchor_url=settings.get("anchor"),
+        archive_url=settings.get("archive"),
     )

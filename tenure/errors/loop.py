@@ -85,3 +85,74 @@ class StillInOffice(RefusedByState):
 
     says = "Version {version} of '{model}' holds the slot '{slot}'; nothing was changed."
     remedy = "Name a successor with --successor, or give --to-fallback."
+
+
+class NoFallback(RefusedByState):
+    """Nothing would answer once the version is gone."""
+
+    says = (
+        "Version {version} of '{model}' is not retired: {detail}, so nothing would answer for the "
+        "model. Nothing was changed."
+    )
+    remedy = (
+        "Name a successor, choose another deployment.fallback, or let the slot be left vacant with "
+        "deployment.may_leave_vacant: true."
+    )
+
+
+class FallbackRefused(BadInput):
+    """What deployment.fallback names cannot stand in for the model."""
+
+    says = "The fallback of '{model}' cannot be made: {detail}."
+    remedy = "Look at `deployment` in config/models/{model}.yaml."
+
+
+class StepTooEarly(RefusedByState):
+    """A step of a retirement stands on the one before it."""
+
+    says = "Step '{step}' of case {case} comes after '{missing}', which is not done."
+    remedy = "`tenure retire {model}` does what is left, in order."
+
+
+class StillServed(RefusedByState):
+    """A retired version could still be reached; its case stays open."""
+
+    says = "Version {version} of '{model}' can still be reached: {detail}. The case stays open."
+    remedy = "Restart the prediction server, then run it again."
+    is_transient = True
+
+
+class VersionRetired(RefusedByState):
+    """A retired version answers nothing."""
+
+    says = "Version {version} of '{model}' is {stage} and answers no more."
+    remedy = "`tenure restore {model} {version}` checks it and makes it fit to serve again."
+    http_status = 410
+
+
+class VersionPurged(RefusedByState):
+    """The bytes of a version are gone for good."""
+
+    says = (
+        "Version {version} of '{model}' was purged: its artifact was deleted, as its retirement "
+        "record says. Nothing was changed."
+    )
+    remedy = "`tenure train {model}` trains a new version."
+
+
+class RestoreNeedsPerson(RefusedByState):
+    """The time in which a retirement may be undone without more ado is over."""
+
+    says = (
+        "Version {version} of '{model}' was retired {hours:.0f} hours ago, more than "
+        "retirement.undo_hours ({undo_hours:g}): a person must restore it, and {actor} is none "
+        "that is known. Nothing was changed."
+    )
+    remedy = "`tenure restore {model} {version} --reason …` on the command line, under your name."
+
+
+class NotAPerson(RefusedByState):
+    """Only people approve, halt and resume."""
+
+    says = "{actor} is no person; only people {what}. Nothing was changed."
+    http_status = 403

@@ -31,6 +31,7 @@ HEADLINES = {
     GateVerdict.LOSES: "Worse than the champion: the champion stays",
     GateVerdict.FAILS_FLOOR: "Below what the spec asks for",
     GateVerdict.UNKNOWN: "Could not be judged, so nothing changes",
+    GateVerdict.FALLBACK: "A fallback: it stands in when a champion is retired",
 }
 
 

@@ -231,7 +231,9 @@ class RetirementRecord:
     """What became of a retired version; signed, and the last page of its life.
 
     `steps` are those of the case, `kept` says what happens to each kind of data (keep, delete,
-    hold, and until when), `freed_bytes` and `memory_freed_bytes` what it gave back.
+    hold, and until when), `freed_bytes` what left the store and `memory_freed_bytes` what the
+    prediction server gave back (None where none ran). `checklist` names what decommissioning asks
+    for, each with the step that did it; `head` is the ledger's when the record was written.
     """
 
     case: str
@@ -252,3 +254,5 @@ class RetirementRecord:
     freed_bytes: int
     memory_freed_bytes: int | None
     closed_at: datetime
+    checklist: dict[str, str] = field(default_factory=dict)
+    head: str = ""

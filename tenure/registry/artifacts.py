@@ -15,8 +15,8 @@ from pathlib import Path
 from pickle import PicklingError
 from typing import Any
 
-from tenure.errors import ArtifactRefused, GlobalNotAllowed, TenureError
-from tenure.records import Candidate, Column, Evaluation, Version
+from tenure.errors import ArtifactRefused, GlobalNotAllowed, TenureError, VersionRetired
+from tenure.records import Candidate, Column, Evaluation, Stage, Version
 from tenure.registry import golden, pickles
 from tenure.registry.leases import Lease
 from tenure.registry.manifests import (
@@ -118,10 +118,13 @@ def load_version(model: str, number: int, workspace: Workspace) -> Loaded:
 
     Raises:
         VersionNotFound: there is no such version.
+        VersionRetired: it was retired; it loads again once it is restored.
         ArtifactRefused: a check on the way to memory failed; the error says which.
         ObjectMissing, ObjectDamaged: the store lacks its bytes, or they are not the same.
     """
     version = open_ledger(workspace).version(model, number)
+    if version.stage in (Stage.RETIRED, Stage.ARCHIVED, Stage.PURGED):
+        raise VersionRetired(model=model, version=number, stage=version.stage.value)
     store = open_store(workspace)
     manifest = check_manifest(version, store, workspace)
     make_importable(workspace)

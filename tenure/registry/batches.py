@@ -22,6 +22,7 @@ from tenure.records import (
 )
 from tenure.registry.chain import read_stamp
 from tenure.registry.database import Database, Writing
+from tenure.registry.halts import check_halt
 from tenure.registry.tables import batches, contracts, snapshots
 
 _BATCH = select(batches).where(
@@ -196,6 +197,34 @@ class BatchBook:
                 reason=reason,
                 evidence=batch.report or batch.digest,
                 body={"batch": digest},
+            )
+            return self._find(write, model, digest)
+
+    def drop_batch_bytes(
+        self, model: str, digest: str, *, actor: str, reason: str, evidence: str
+    ) -> Batch:
+        """Let go of a quarantined batch's bytes, whose retention is over; its report stays.
+
+        Raises:
+            BatchNotFound: no such batch arrived.
+            BatchIsSettled: it is not in quarantine.
+            Halted: automation of the model is halted.
+        """
+        with self.database.writing() as write:
+            batch = self._find(write, model, digest)
+            _must_be(batch, BatchState.QUARANTINED)
+            if batch.kept_object is None:
+                return batch
+            check_halt(write.connection, model, actor)
+            kept = {"report": batch.report, "reason": batch.reason, "snapshot": None}
+            _settle(write, batch, BatchState.QUARANTINED, kept_object=None, **kept)
+            write.append(
+                "batch_bytes_dropped",
+                model=model,
+                actor=actor,
+                reason=reason,
+                evidence=evidence,
+                body={"batch": digest, "object": batch.kept_object},
             )
             return self._find(write, model, digest)
 

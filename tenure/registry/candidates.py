@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tenure.errors import CandidateInUse, CandidateNotFound
-from tenure.records import Candidate, canonical, digest_of, from_json, to_json
+from tenure.records import Candidate, Stage, canonical, digest_of, from_json, to_json
 from tenure.registry.database import Database
 from tenure.registry.tables import candidates, versions
 
@@ -18,7 +18,11 @@ _OF_MODEL = (
     .where(candidates.c.model == bindparam("model"))
     .order_by(candidates.c.seq)
 )
-_KEPT = _OF_MODEL.where(candidates.c.kept == 1)
+_WENT = select(versions.c.candidate).where(
+    versions.c.model == bindparam("model"),
+    versions.c.stage.in_([Stage.ARCHIVED.value, Stage.PURGED.value]),
+)
+_KEPT = _OF_MODEL.where(candidates.c.kept == 1, candidates.c.id.not_in(_WENT))
 _RELEASE = update(candidates).where(candidates.c.id == bindparam("of_id")).values(kept=0)
 _VERSION_OF = select(versions.c.model, versions.c.number).where(
     versions.c.candidate == bindparam("candidate")
@@ -105,7 +109,10 @@ class CandidateBook:
             return read_candidate(connection, id)
 
     def candidates(self, model: str, *, kept: bool = True) -> list[Candidate]:
-        """Return a model's candidates, oldest first; with `kept`, those not released."""
+        """Return a model's candidates, oldest first.
+
+        With `kept`, those whose bytes are in the store: neither released nor gone to the archive.
+        """
         with self.database.reading() as connection:
             rows = connection.execute(_KEPT if kept else _OF_MODEL, {"model": model}).all()
         return [from_json(Candidate, orjson.loads(row.record)) for row in rows]

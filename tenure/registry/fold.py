@@ -133,6 +133,13 @@ def _readmitted(state: State, line: Line, body: Facts) -> str | None:
     return None if lawful else "the batch was not in quarantine"
 
 
+def _dropped(state: State, line: Line, body: Facts) -> str | None:
+    batch = state.batches[key(line.model, body["batch"])]
+    lawful = batch["state"] == "quarantined" and batch["kept_object"] == body["object"]
+    batch.update(kept_object=None)
+    return None if lawful else "these bytes were not in quarantine"
+
+
 def _recorded(state: State, line: Line, body: Facts) -> str | None:
     state.candidates[body["candidate"]] = {
         "model": line.model,
@@ -279,6 +286,7 @@ _STEPS: dict[str, Callable[[State, Line, Facts], str | None]] = {
     "batch_accepted": _accepted,
     "batch_quarantined": _quarantined,
     "batch_readmitted": _readmitted,
+    "batch_bytes_dropped": _dropped,
     "candidate_recorded": _recorded,
     "candidates_released": _released,
     "version_registered": _registered,

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from tenure.errors import ObjectDamaged, ObjectMissing
 from tenure.registry import tables
+from tenure.registry.archived import GONE, gone_candidates
 from tenure.registry.opening import open_ledger
 from tenure.registry.store import Store, open_store
 from tenure.workspace import Workspace
@@ -27,7 +28,7 @@ _LARGEST_JSON = 64 << 20
 
 def named_objects(connection: Connection) -> Iterator[tuple[str, int | None, str]]:
     """Give each object that the state must have: digest, size if it is on record, whose it is."""
-    batches, versions = tables.batches.c, tables.versions.c
+    batches = tables.batches.c
     for row in connection.execute(
         select(batches.model, batches.digest, batches.kept_object, batches.report)
     ):
@@ -38,17 +39,18 @@ def named_objects(connection: Connection) -> Iterator[tuple[str, int | None, str
     for row in connection.execute(select(tables.snapshots)):
         record = orjson.loads(row.record)
         yield record["object"], record["size"], f"snapshot {row.digest[:12]} of '{row.model}'"
+    gone = gone_candidates(connection)
     for row in connection.execute(select(tables.candidates).where(tables.candidates.c.kept == 1)):
         record = orjson.loads(row.record)
         whose = f"candidate {row.id[:12]} of '{row.model}'"
-        yield record["object"], record["size"], whose
+        if row.id not in gone:
+            yield record["object"], record["size"], whose
         if record["holdout"]:
             yield record["holdout"], None, whose
-    for row in connection.execute(
-        select(versions.model, versions.number, versions.object, versions.size, versions.manifest)
-    ):
+    for row in connection.execute(select(tables.versions)):
         whose = f"version {row.number} of '{row.model}'"
-        yield row.object, row.size, whose
+        if row.stage not in GONE:
+            yield row.object, row.size, whose
         yield row.manifest, None, whose
     for row in connection.execute(select(tables.references)):
         yield row.object, None, f"the reference of version {row.version} of '{row.model}'"

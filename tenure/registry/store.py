@@ -56,10 +56,11 @@ class Shelf(Protocol):
 
 
 class FolderShelf:
-    """Objects in a local folder, `ab/abcdef…`, mode 0444 in folders of mode 0700."""
+    """Objects in a local folder, `ab/abcdef…`, of mode 0444 in folders of mode 0700."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, mode: int = 0o444) -> None:
         self.root = root
+        self.mode = mode
         self.where = str(root)
         self._in_work = root / _IN_WORK
 
@@ -99,7 +100,7 @@ class FolderShelf:
                 while view:
                     view = view[os.write(descriptor, view) :]
             os.fsync(descriptor)
-            os.fchmod(descriptor, 0o444)
+            os.fchmod(descriptor, self.mode)
         finally:
             os.close(descriptor)
 
@@ -327,10 +328,18 @@ def open_store(workspace: Workspace) -> Store:
     Raises:
         StoreExposed: others may write to the folder.
     """
-    url = workspace.store_url
+    return open_place(workspace.store_url, workspace)
+
+
+def open_place(url: str, workspace: Workspace, mode: int = 0o444) -> Store:
+    """Return the store in a folder or under an fsspec URL; files in a folder get `mode`.
+
+    Raises:
+        StoreExposed: others may write to the folder.
+    """
     if "://" in url and not url.startswith("file://"):
         return Store(UrlShelf(url))
-    shelf = FolderShelf(Path(url.removeprefix("file://")))
+    shelf = FolderShelf(Path(url.removeprefix("file://")), mode)
     workspace.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     shelf.prepare()
     return Store(shelf)

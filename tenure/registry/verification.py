@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DatabaseError
 
 from tenure.errors import TenureError, WitnessUnreachable
+from tenure.registry.archived import complaints
 from tenure.registry.artifacts import check_manifest
 from tenure.registry.chain import GENESIS, Head, Line, line_digest
 from tenure.registry.fold import differences, fold, read_state
@@ -76,6 +77,7 @@ def verify(workspace: Workspace, head: str | None = None) -> list[Finding]:
             found += _witness(lines, head)
             found += _state(connection, lines)
             found += _objects(connection, store)
+            found += _archived(connection, workspace)
             found += _signatures(connection, store, workspace)
             found += _orphans(connection, store)
     except TenureError as error:
@@ -216,6 +218,14 @@ def _objects(connection: Connection, store: Store) -> Iterator[Finding]:
         complaint = checked[digest, size]
         if complaint is not None:
             yield _damage(complaint, whose, f"It cannot be used. {_RESTORE}")
+
+
+def _archived(connection: Connection, workspace: Workspace) -> Iterator[Finding]:
+    for what, whose, is_lost in complaints(connection, workspace):
+        if is_lost:
+            yield _damage(what, whose, f"It cannot be restored. {_RESTORE}")
+        else:
+            yield _warning(what, whose, "Its retirement was interrupted; `reconcile` ends it.")
 
 
 def _complaint(store: Store, digest: str, size: int | None) -> str | None:

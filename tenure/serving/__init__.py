@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenure.predictions.status import Acknowledgement, read_statuses, wait_until_serving
     from tenure.serving.building import build_app
     from tenure.serving.offline import predict_offline
     from tenure.serving.scoring import ScoreSummary, score
     from tenure.serving.server import serve
-    from tenure.serving.status import Acknowledgement, read_statuses, wait_until_serving
 
 __all__ = [
     "Acknowledgement",
@@ -23,14 +23,14 @@ __all__ = [
 ]
 
 _HOME = {
-    "Acknowledgement": "status",
+    "Acknowledgement": "tenure.predictions.status",
     "ScoreSummary": "scoring",
     "build_app": "building",
     "predict_offline": "offline",
-    "read_statuses": "status",
+    "read_statuses": "tenure.predictions.status",
     "score": "scoring",
     "serve": "server",
-    "wait_until_serving": "status",
+    "wait_until_serving": "tenure.predictions.status",
 }
 
 
@@ -40,4 +40,5 @@ def __getattr__(name: str) -> Any:
 
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    home = _HOME[name]
+    return getattr(import_module(home if "." in home else f"{__name__}.{home}"), name)

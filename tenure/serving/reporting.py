@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable
 
 from tenure.predictions import PredictionLog
-from tenure.serving.router import Router, Standing
-from tenure.serving.status import (
+from tenure.predictions.status import (
     BEAT_S,
     ServedModel,
     ServerStatus,
@@ -19,6 +18,7 @@ from tenure.serving.status import (
     now_text,
     remove_stale,
 )
+from tenure.serving.router import Router, Standing
 from tenure.workspace import Workspace
 
 _log = logging.getLogger(__name__)

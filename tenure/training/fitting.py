@@ -43,7 +43,7 @@ def fit(model: str, order: FitOrder, workspace: Workspace, *, actor: str) -> Can
     known = ledger.candidate(identity)
     if known is not None:
         return known
-    twin = _twin(spec, order, ledger, warm_from)
+    twin = _twin(spec, order, ledger, warm_from, workspace)
     if twin is not None:
         lineage = replace(twin.lineage, cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0)
         recipe = recipe_of(spec, order.training_set.span)
@@ -72,7 +72,11 @@ def _start(spec: ModelSpec, ledger: Ledger) -> tuple[int, Candidate] | None:
 
 
 def _twin(
-    spec: ModelSpec, order: FitOrder, ledger: Ledger, warm_from: str | None
+    spec: ModelSpec,
+    order: FitOrder,
+    ledger: Ledger,
+    warm_from: str | None,
+    workspace: Workspace,
 ) -> Candidate | None:
     """Return the same fit under another span's name: early on several spans mean the same rows."""
     for span in spec.training.spans:
@@ -80,7 +84,7 @@ def _twin(
         found = ledger.candidate(
             candidate_id(spec, other, holdout=order.holdout, warm_from=warm_from)
         )
-        if found is not None:
+        if found is not None and open_store(workspace).exists(found.object):
             return found
     return None
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx
 
+from tenure.predictions.status import ServerStatus
 from tenure.serving import read_statuses
 from tenure.serving.limits import Limits
 from tenure.serving.server import make_server
-from tenure.serving.status import ServerStatus
 from tenure.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]

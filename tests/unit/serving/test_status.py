@@ -11,8 +11,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from tenure.predictions.status import ServedModel, ServerStatus, StatusFile, remove_stale
 from tenure.serving import read_statuses, wait_until_serving
-from tenure.serving.status import ServedModel, ServerStatus, StatusFile, remove_stale
 from tenure.workspace import Workspace
 
 

@@ -42,6 +42,9 @@ class ServerStatus:
         obstacles: by model, `{"version", "epoch", "reason"}` of what could not be loaded.
         reasons: in sentences, what is not as it should be.
         dropped: log entries that were given up because the disk did not keep up.
+        vacant: by model whose slot is vacant, the epoch at which it was left so.
+        held: by model, versions that have left and that requests in flight still hold.
+        freed: by model, the version that left memory last: `{"version", "bytes", "at"}`.
     """
 
     pid: int
@@ -54,6 +57,9 @@ class ServerStatus:
     obstacles: dict[str, dict[str, Any]] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     dropped: int = 0
+    vacant: dict[str, int] = field(default_factory=dict)
+    held: dict[str, list[int]] = field(default_factory=dict)
+    freed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +68,7 @@ class Acknowledgement:
 
     Attributes:
         processes: living server processes.
-        serving: those of them that serve the epoch, or a later one.
+        serving: those of them that serve the epoch, or a later one, or leave it vacant as told.
         refused: what the others say stands in the way.
     """
 
@@ -144,7 +150,7 @@ def _acknowledged(model: str, epoch: int, workspace: Workspace, waited_s: float)
     refused = []
     for status in statuses:
         served, obstacle = status.serving.get(model), status.obstacles.get(model)
-        if served is not None and served.epoch >= epoch:
+        if (served is not None and served.epoch >= epoch) or status.vacant.get(model, 0) >= epoch:
             serving += 1
         elif obstacle is not None and obstacle["epoch"] >= epoch:
             refused.append(f"Process {status.pid}: {obstacle['reason']}")
