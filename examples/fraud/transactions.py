@@ -6,11 +6,13 @@ Everything here is made by code, the same for the same seed; no real person or c
   amount, a home hour and a favourite way to pay.
 - Ten kinds of merchants. What people buy changes with the season (travel in summer, electronics and
   jewellery before Christmas), with the day of the week, and with the hour.
-- Fraud is the work of three rings, each about one in fifty transactions. *Spenders* buy what can
-  be sold again, abroad, for many times the usual amount. *Testers* try stolen cards with small
-  online payments at night. *Resellers* buy gift cards online in working hours, for amounts that
-  look ordinary. A ring may begin on a day that the caller names: a model of the days before does
-  not know it, and one that is trained afterwards does.
+- Fraud is the work of rings, each about one in fifty transactions. *Spenders* buy what can be sold
+  again, abroad, for many times the usual amount. *Testers* try stolen cards with small online
+  payments at night. *Resellers* buy gift cards online in working hours, for amounts that look
+  ordinary. A ring may begin on a day that the caller names: a model of the days before does not
+  know it, and one that is trained afterwards does. It may end on a day as well. *Insiders*, who
+  are there only where the caller says so, use payments like any other: no model finds them.
+- A marketplace may open on a day that the caller names: a kind of merchant that was not there.
 - A bad day: a terminal provider sends cents as euros and leaves out some merchants.
 
 `python -m examples.fraud.transactions` writes two weeks into the workspace's source folder.
@@ -31,7 +33,9 @@ ZONE = ZoneInfo("Europe/Berlin")
 SOURCE = Path(__file__).parent / "data" / "fraud"
 ROWS_A_DAY = 1500
 RING_SHARE = 0.02
-RINGS = ("spenders", "testers", "resellers")
+RINGS = ("spenders", "testers", "resellers", "insiders")
+USUAL_RINGS = RINGS[:3]
+MARKETPLACE = "marketplace"
 
 GROUPS = ("family", "professional", "retired", "student")
 GROUP_SHARES = (0.38, 0.3, 0.2, 0.12)
@@ -50,6 +54,7 @@ MERCHANTS = {
     "electronics": (0.06, 3.2, 0.5),
     "gift_cards": (0.04, 0.9, 0.8),
     "jewellery": (0.02, 5.0, 0.2),
+    MARKETPLACE: (0.25, 1.2, 0.95),
 }
 SEASON = {
     # months in which a kind of merchant sees more payments, and how many times more
@@ -63,7 +68,12 @@ WEEKEND = {"restaurant": 1.5, "entertainment": 1.5, "fuel": 0.8}
 
 
 def days(
-    start: date, n: int, seed: int = 7, *, begins: Mapping[str, date] | None = None
+    start: date,
+    n: int,
+    seed: int = 7,
+    *,
+    begins: Mapping[str, date] | None = None,
+    ends: Mapping[str, date] | None = None,
 ) -> Iterator[tuple[date, Any]]:
     """Yield `n` days of transactions from `start`, each day with its frame.
 
@@ -73,31 +83,44 @@ def days(
         start: the first day.
         n: how many days.
         seed: of customers and days.
-        begins: the first day of rings that were not there before; the others always were.
+        begins: the first day of rings, or of the marketplace, that were not there before; the
+            usual rings always were, the others never.
+        ends: the first day without a ring.
     """
+    first = dict.fromkeys(USUAL_RINGS, date.min) | dict(begins or {})
+    last = dict(ends or {})
     for offset in range(n):
         day = start + timedelta(days=offset)
-        late = [ring for ring, first in (begins or {}).items() if day < first]
-        yield day, transactions(day, seed, rings=[ring for ring in RINGS if ring not in late])
+        there = [
+            name
+            for name, begun in first.items()
+            if begun <= day and not (name in last and last[name] <= day)
+        ]
+        yield day, transactions(day, seed, there=there)
 
 
-def transactions(day: date, seed: int = 7, *, rings: Sequence[str] = RINGS) -> Any:
+def transactions(day: date, seed: int = 7, *, there: Sequence[str] = USUAL_RINGS) -> Any:
     """Return one day's transactions as a frame, ordered by time.
 
     Columns: `transaction` (key), `at` (ISO, in Berlin's time), `customer`, `customer_group`,
     `merchant`, `amount` (euros), `times_usual` (amount over the customer's usual amount), `hour`
     (0..23, local), `is_online`, `is_foreign`, `payments_last_hour`, `is_fraud` (0 or 1).
+
+    Args:
+        day: which.
+        seed: of customers and days.
+        there: the rings at work, and the marketplace if it is open.
     """
     import pandas as pd
 
     rng = np.random.default_rng([seed, day.toordinal()])
     people = _customers(seed)
     count = int(rng.poisson(ROWS_A_DAY * (1.15 if day.weekday() >= 5 else 1.0)))
-    rows = _honest(rng, people, count, day)
+    rows = _honest(rng, people, count, _merchant_shares(day, MARKETPLACE in there), day)
     luck = rng.random(count) / RING_SHARE
     rows["is_fraud"] = np.zeros(count, dtype=int)
     for place, ring in enumerate(RINGS):
-        at = np.flatnonzero((luck >= place) & (luck < place + 1) & (ring in rings))
+        at = np.flatnonzero((luck >= place) & (luck < place + 1) & (ring in there))
         _AT_WORK[ring](rng, rows, at)
         rows["is_fraud"][at] = 1
     minutes, seconds = rng.integers(0, 60, count), rng.integers(0, 60, count)
@@ -140,9 +163,12 @@ def _customers(seed: int, count: int = 1000) -> dict[str, np.ndarray]:
     return {"group": groups, "usual": usual, "hour": hour, "activity": rng.gamma(2.0, 1.0, count)}
 
 
-def _merchant_shares(day: date) -> np.ndarray:
+def _merchant_shares(day: date, is_open: bool) -> np.ndarray:
     shares = []
     for name, (share, _, _) in MERCHANTS.items():
+        if name == MARKETPLACE and not is_open:
+            shares.append(0.0)
+            continue
         months, more = SEASON.get(name, ((), 1.0))
         weekend = WEEKEND.get(name, 1.0) if day.weekday() >= 5 else 1.0
         shares.append(share * (more if day.month in months else 1.0) * weekend)
@@ -150,12 +176,16 @@ def _merchant_shares(day: date) -> np.ndarray:
 
 
 def _honest(
-    rng: np.random.Generator, people: dict[str, np.ndarray], count: int, day: date
+    rng: np.random.Generator,
+    people: dict[str, np.ndarray],
+    count: int,
+    shares: np.ndarray,
+    day: date,
 ) -> dict[str, np.ndarray]:
     activity = people["activity"] / people["activity"].sum()
     who = rng.choice(len(activity), size=count, p=activity)
     names = np.array(list(MERCHANTS))
-    kind = rng.choice(len(names), size=count, p=_merchant_shares(day))
+    kind = rng.choice(len(names), size=count, p=shares)
     multiple = np.array([m for _, m, _ in MERCHANTS.values()])[kind]
     online = np.array([o for _, _, o in MERCHANTS.values()])[kind]
     usual = people["usual"][who]
@@ -199,7 +229,16 @@ def _resellers(rng: np.random.Generator, rows: dict[str, np.ndarray], at: np.nda
     rows["is_foreign"][at] = False
 
 
-_AT_WORK = {"spenders": _spenders, "testers": _testers, "resellers": _resellers}
+def _insiders(rng: np.random.Generator, rows: dict[str, np.ndarray], at: np.ndarray) -> None:
+    """Payments like any other."""
+
+
+_AT_WORK = {
+    "spenders": _spenders,
+    "testers": _testers,
+    "resellers": _resellers,
+    "insiders": _insiders,
+}
 
 
 def corrupted(frame: Any, seed: int = 7) -> Any:

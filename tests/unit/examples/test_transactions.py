@@ -48,6 +48,24 @@ def test_a_ring_works_from_its_first_day_only():
     assert 0.005 < shares[0] < shares[1] < shares[2] < 0.08
 
 
+def test_a_ring_that_ended_is_gone_and_insiders_look_like_everybody():
+    insiders = {
+        "begins": {"insiders": START},
+        "ends": dict.fromkeys(fraud.USUAL_RINGS, START),
+    }
+    [(_, day)] = fraud.days(START, 1, **insiders)
+    [(_, calm)] = fraud.days(START, 1, ends=insiders["ends"])
+    assert calm["is_fraud"].sum() == 0 < day["is_fraud"].sum()
+    pd.testing.assert_frame_equal(day.drop(columns="is_fraud"), calm.drop(columns="is_fraud"))
+
+
+def test_a_marketplace_opens_on_its_day():
+    opened = {fraud.MARKETPLACE: START + timedelta(days=1)}
+    before, after = (frame["merchant"] for _, frame in fraud.days(START, 2, begins=opened))
+    assert (before != fraud.MARKETPLACE).all()
+    assert 0.1 < (after == fraud.MARKETPLACE).mean() < 0.3
+
+
 def test_a_bad_day_is_bad_and_leaves_the_good_one_alone(week):
     good = week[START]
     bad = fraud.corrupted(good)
