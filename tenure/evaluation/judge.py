@@ -250,6 +250,9 @@ def _verdict(
     if promotes and spec.evaluation.gate.mode == "dry_run":
         promotes = False
         reason += " The gate is on dry_run: nothing is promoted."
+    if promotes and spec.tier != "low":
+        promotes = False
+        reason += f" Tier {spec.tier}: it takes office once a person says so, by `tenure deploy`."
     if not promotes:
         reason += f" {stays(reigning.number)}"
     metrics = tuple(

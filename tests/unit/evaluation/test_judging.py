@@ -104,6 +104,15 @@ def test_modes(house):
     assert "the gate is disabled" in judged.reason
 
 
+def test_in_a_tier_with_approvals_the_winner_waits_for_a_person(house):
+    house.write(tier="medium")
+    house.add(rows(600))
+    judged = house.night()
+    assert judged.verdict is GateVerdict.FIRST
+    assert not judged.promotes
+    assert "a person says so" in judged.reason
+
+
 def test_the_same_candidate_again_ties_with_itself(house):
     house.write()
     house.add(rows(600))

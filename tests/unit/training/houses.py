@@ -97,6 +97,7 @@ class House:
         spec = {
             "name": self.name,
             "owner": "risk@bank.example",
+            "tier": sections.get("tier", "low"),
             "data": {"source": "data", "target": "y", **sections.get("data", {})},
             "training": {
                 "pipeline": f"house_recipes:{pipeline}",
