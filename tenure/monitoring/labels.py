@@ -50,15 +50,20 @@ def join_labels(spec: ModelSpec, logged: Any, workspace: Workspace) -> np.ndarra
         logged: rows of the prediction log.
         workspace: where the labels are.
     """
-    labels = spec.data.labels
-    if labels is None:
+    if spec.data.labels is None:
         return None
-    names = [ID if name == ID and labels.key == [ID] else f"input.{name}" for name in labels.key]
+    names = key_columns(spec)
     known = truths(spec, workspace)
     if any(name not in logged.columns for name in names):
         return np.full(len(logged), None, dtype=object)
     keys = _key_texts(logged, names)
     return np.array([known.get(key) for key in keys] or [], dtype=object)
+
+
+def key_columns(spec: ModelSpec) -> list[str]:
+    """Return the columns of the prediction log by which labels find their prediction."""
+    key = spec.data.labels.key if spec.data.labels else []
+    return [ID] if key == [ID] else [f"input.{name}" for name in key]
 
 
 def truths(spec: ModelSpec, workspace: Workspace) -> dict[str, Any]:

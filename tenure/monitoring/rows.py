@@ -174,7 +174,18 @@ def logged_rows(
     start_at: datetime | None,
     end_at: datetime | None,
     workspace: Workspace,
+    columns: Sequence[str] | None = None,
 ) -> Any:
-    """Return what a version answered in a stretch of time, oldest first."""
-    found = predictions.read(spec.name, workspace, since=start_at, until=end_at)
-    return found.loc[found["version"] == version].reset_index(drop=True)
+    """Return what a version answered in a stretch of time, oldest first.
+
+    Args:
+        spec: of the model.
+        version: who answered.
+        start_at: rows at or after it.
+        end_at: rows before it; None for all.
+        workspace: whose log.
+        columns: what is wanted beside time and id; None for all.
+    """
+    return predictions.read(
+        spec.name, workspace, since=start_at, until=end_at, version=version, columns=columns
+    )

@@ -8,9 +8,9 @@ A reader takes the spool file's rows only while there is no Parquet file of that
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,9 @@ from tenure.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+_LONGEST_SPOOL = timedelta(days=7)
+"""A spool file is closed long before; rows of a file begun earlier are none of a later time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,9 @@ def read(
     workspace: Workspace,
     since: datetime | None = None,
     until: datetime | None = None,
+    *,
+    version: int | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return the logged predictions of a model, oldest first; what is still in the spool as well.
 
@@ -92,20 +98,29 @@ def read(
         workspace: whose log it is.
         since: aware; rows at or after it.
         until: aware; rows before it.
+        version: only what this version answered; None for all.
+        columns: which columns, beside id and at, as far as they are there; None for all.
     """
     import pandas as pd
 
     folder = log_folder(workspace)
     spooled = {part.path(folder): part for part in _spooled(workspace)}
     # Listed after the spool: what is carried over between the two is then in both, never in none.
-    kept = sorted(folder.glob(f"{model}/*/*.parquet"))
-    fresh = sorted(spooled.keys() - set(kept))
-    tables = [_load(path) for path in kept]
-    tables += [_table(spooled[path]) for path in fresh if spooled[path].line["model"] == model]
+    there = set(folder.glob(f"{model}/*/*.parquet"))
+    kept = [path for path in sorted(there) if _may_hold(path, since, version)]
+    fresh = [
+        spooled[path]
+        for path in sorted(spooled.keys() - there)
+        if spooled[path].line["model"] == model and version in (None, spooled[path].line["version"])
+    ]
+    wanted = None if columns is None else [*dict.fromkeys(["id", "at", *columns])]
+    tables = [_load(path, wanted) for path in kept]
+    tables += [_picked(_table(part), wanted) for part in fresh]
     frames = [_between(table, since, until) for table in tables]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
-        return pd.DataFrame(columns=["id", "at", "model", "version", "epoch", "prediction"])
+        plain = ["id", "at", "model", "version", "epoch", "prediction"]
+        return pd.DataFrame(columns=wanted or plain)
     joined = pd.concat(frames, ignore_index=True)
     return joined.sort_values(["at", "id"], kind="stable", ignore_index=True)
 
@@ -133,10 +148,25 @@ def _parts(source: Any, file: Path) -> list[_Part]:
     return [part for part in parts.values() if part.entries]
 
 
-def _load(path: Path) -> pa.Table:
+def _may_hold(path: Path, since: datetime | None, version: int | None) -> bool:
+    """Say whether a file may hold what is asked for, by its day and its name."""
+    if version is not None and not path.stem.endswith(f"-v{version}"):
+        return False
+    return since is None or path.parent.name >= f"{since.astimezone(UTC) - _LONGEST_SPOOL:%Y-%m-%d}"
+
+
+def _load(path: Path, wanted: Sequence[str] | None) -> pa.Table:
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(path).read()
+    file = pq.ParquetFile(path)
+    there = file.schema_arrow.names
+    return file.read(columns=None if wanted is None else [one for one in wanted if one in there])
+
+
+def _picked(table: pa.Table, wanted: Sequence[str] | None) -> pa.Table:
+    if wanted is None:
+        return table
+    return table.select([name for name in wanted if name in table.column_names])
 
 
 def _between(table: pa.Table, since: datetime | None, until: datetime | None) -> pd.DataFrame:
