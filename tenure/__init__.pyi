@@ -15,6 +15,9 @@ from tenure.cli.runs import ingest as ingest
 from tenure.cli.runs import score as score
 from tenure.cli.runs import train as train
 from tenure.cli.status import status as status
+from tenure.cli.telling import explain as explain
+from tenure.cli.telling import note as note
+from tenure.cli.telling import page as page
 from tenure.cli.up import down as down
 from tenure.cli.up import logs as logs
 from tenure.cli.up import sync as sync

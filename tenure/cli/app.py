@@ -51,6 +51,9 @@ VERBS: dict[str, Verb] = {
     "models": Verb("reading", "List the models."),
     "show": Verb("reading", "Show a model, or one version of it."),
     "history": Verb("reading", "Show who served when."),
+    "explain": Verb("telling", "Say why a case was opened."),
+    "note": Verb("telling", "Put a remark on a model, version, case or batch."),
+    "page": Verb("telling", "Make the pages anew."),
     "quarantine": Verb(
         "quarantine",
         "List, show and readmit batches that were refused.",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tenure.cli.output import Table
 from tenure.errors import AmbiguousBatch, BadTime, BatchNotFound, ModelNotFound
 from tenure.spec.mistakes import nearest
 from tenure.spec.names import model_names
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tenure.records import Batch, BatchState
+    from tenure.records import Batch, BatchState, Case
     from tenure.registry import Ledger
 
 PAGE = 1_000
@@ -76,6 +78,26 @@ def find_batch(ledger: Ledger | None, model: str, beginning: str) -> Batch:
     if len(found) > 1:
         raise AmbiguousBatch(model=model, batch=beginning, count=len(found))
     return found[0]
+
+
+def cases_table(cases: Sequence[Case]) -> Table:
+    """Return the table of some cases."""
+    return Table(
+        ("case", "what", "version", "state", "because of", "opened", "ended", "outcome or reason"),
+        [
+            (
+                case.id[:12],
+                case.action.value,
+                case.version,
+                case.state.value,
+                case.cause.value,
+                case.opened_at,
+                case.closed_at,
+                case.outcome or case.reason,
+            )
+            for case in cases
+        ],
+    )
 
 
 def read_time(text: str, option: str = "at") -> datetime:

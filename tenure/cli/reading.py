@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenure.cli.command import Command, Model, ProjectFolder, WorkspaceFolder
-from tenure.cli.looking import count_batches, ledger_if_any, must_know, read_time
+from tenure.cli.looking import cases_table, count_batches, ledger_if_any, must_know, read_time
 from tenure.cli.output import Block, Line, Table, size
 from tenure.records import (
     Assignment,
     BatchState,
     Candidate,
+    Case,
     Evaluation,
+    Halt,
     Slot,
     Version,
 )
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from tenure.spec import ModelSpec
 
 SHOWN_VERSIONS = 20
+SHOWN_CASES = 10
+ALL_CASES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +57,27 @@ class ModelLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    """A model with its newest versions; `standby` are those that a rollback may take."""
+    """A model with its newest versions and cases, the halt that holds for it, and its standby.
+
+    `standby` are the versions that a rollback may take.
+    """
 
     line: ModelLine
     purpose: str
     schedules: dict[str, str]
     versions: tuple[Version, ...]
     standby: tuple[int, ...]
+    cases: tuple[Case, ...]
+    halt: Halt | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionView:
-    """A version with all that led to it."""
+    """A version with all that led to it, and the cases that were about it."""
 
     version: Version
     serves: bool
+    cases: tuple[Case, ...]
     evaluation: Evaluation
     candidate: Candidate | None
     page: str
@@ -88,11 +98,15 @@ class Tenure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Who served when, oldest first; with `at` only who served then, nobody if it is empty."""
+    """Who served when, and the cases of the time, oldest first.
+
+    With `at` only who served then (nobody if it is empty) and the cases that were open then.
+    """
 
     model: str
     at: datetime | None
     tenures: tuple[Tenure, ...]
+    cases: tuple[Case, ...]
 
 
 def models(
@@ -131,6 +145,8 @@ def show(
         schedules=times,
         versions=tuple(ledger.versions(model, limit=SHOWN_VERSIONS)) if ledger else (),
         standby=tuple(one.number for one in ledger.standby(model)) if ledger else (),
+        cases=tuple(ledger.cases(model, limit=SHOWN_CASES)[::-1]) if ledger else (),
+        halt=ledger.halted(model) if ledger else None,
     )
 
 
@@ -144,7 +160,7 @@ def history(
     workspace: WorkspaceFolder = None,
     project: ProjectFolder = None,
 ) -> History:
-    """Show who served when, who decided it, and why.
+    """Show who served when, who decided it and why, with retrainings and retirements.
 
     Raises:
         ModelNotFound: there is no such model.
@@ -161,7 +177,13 @@ def history(
     if when is not None and ledger is not None:
         then = ledger.champion_at(model, when)
         tenures = [one for one in tenures if then is not None and one.epoch == then.epoch]
-    return History(model=model, at=when, tenures=tuple(tenures))
+    cases = ledger.cases(model, limit=ALL_CASES) if ledger else []
+    open_then = tuple(case for case in cases if when is None or _is_open_at(case, when))
+    return History(model=model, at=when, tenures=tuple(tenures), cases=open_then)
+
+
+def _is_open_at(case: Case, at: datetime) -> bool:
+    return case.opened_at <= at and (case.closed_at is None or at < case.closed_at)
 
 
 def model_line(name: str, workspace: Workspace, ledger: Ledger | None) -> ModelLine:
@@ -222,6 +244,9 @@ def _version_view(
     return VersionView(
         version=version,
         serves=slot is not None and slot.version == number,
+        cases=tuple(
+            case for case in ledger.cases(model, limit=ALL_CASES) if case.version == number
+        ),
         evaluation=ledger.evaluation(model, number),
         candidate=ledger.candidate(version.candidate),
         page=str(workspace.pages / evaluation_path(model, number)),
@@ -279,6 +304,11 @@ def _show_one(view: ModelView | VersionView) -> Iterator[Block]:
             for one in view.versions
         ]
         yield Table(("version", "stage", "at", "size", "reason"), rows)
+    if view.halt is not None:
+        by = f"{view.halt.by} since {view.halt.since:%Y-%m-%d %H:%M} UTC"
+        yield Line(f"automation is halted by {by}: {view.halt.reason}", "yellow")
+    if view.cases:
+        yield cases_table(view.cases)
 
 
 def _show_version(view: VersionView) -> Iterator[Block]:
@@ -303,6 +333,8 @@ def _show_version(view: VersionView) -> Iterator[Block]:
             ("cost", f"{made.cpu_s:.2f} CPU s, peak {size(made.peak_memory_bytes)}"),
         ]
         yield Table(("lineage", ""), rows)
+    if view.cases:
+        yield cases_table(view.cases)
     yield Line(f"artifact {version.object} ({size(version.size)}); page {view.page}")
 
 
@@ -318,10 +350,19 @@ def _show_history(found: History) -> Iterator[Block]:
     yield Table(
         ("version", "epoch", "since", "until", "by", "reason"),
         [
-            (one.version, one.epoch, one.since, one.until or "now", one.actor, one.reason)
+            (
+                one.version or "vacant",
+                one.epoch,
+                one.since,
+                one.until or "now",
+                one.actor,
+                one.reason,
+            )
             for one in found.tenures
         ],
     )
+    if found.cases:
+        yield cases_table(found.cases)
 
 
 COMMANDS = {

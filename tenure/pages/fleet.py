@@ -1,36 +1,175 @@
-"""Which models are there, who serves since when, and what waits to be done?"""
+"""Which models are there, who serves, how healthy are they, what is due, what is out of order?
+
+Asked with one query for each kind of thing, whatever the number of models.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from tenure.errors import TenureError
-from tenure.pages.life import Life, life_timeline, next_steps, primary_of, read_life, sentence
-from tenure.pages.paths import INDEX, model_path
+from tenure.notices import Links
+from tenure.pages.life_timeline import life_timeline
+from tenure.pages.lives import read_life
+from tenure.pages.paths import INDEX, case_path, model_path
 from tenure.pages.render import write_page
-from tenure.records import Batch, BatchState
-from tenure.registry import open_ledger
+from tenure.pages.svg import tag
+from tenure.pages.watched import ROLES, said_severity, severity_of
+from tenure.records import (
+    Assignment,
+    BatchState,
+    Case,
+    CaseState,
+    Decision,
+    Halt,
+    Severity,
+    Slot,
+)
+from tenure.registry import Ledger, open_ledger
+from tenure.registry.fleet import BatchCount
 from tenure.spec import model_names
 from tenure.workspace import Workspace
 
+DRAWN_WHOLE = 4
+"""Up to so many models each have their timeline on the page of all."""
+YEAR = timedelta(days=365)
+STRIP = (182, 16)
 
-def write_index(workspace: Workspace) -> Path:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A model in the fleet; `due` are (why, command), the most urgent first."""
+
+    model: str
+    champion: Assignment | None
+    decision: Decision | None
+    case: Case | None
+    halt: Halt | None
+    has_spec: bool
+    versions: int
+    batches: Mapping[str, BatchCount]
+    strip: Markup | None
+
+    @property
+    def severity(self) -> Severity | None:
+        """How bad the champion's newest window was, None if none was read."""
+        return severity_of(self.decision) if self.decision is not None else None
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether it serves and has no spec any more."""
+        return not self.has_spec and self.champion is not None and self.champion.version is not None
+
+    @property
+    def is_vacant(self) -> bool:
+        """Whether it was in office once and nobody is now."""
+        return self.champion is not None and self.champion.version is None
+
+    @property
+    def quarantined(self) -> int:
+        """How many batches lie in quarantine."""
+        return self._count(BatchState.QUARANTINED)
+
+    @property
+    def last_batch_at(self) -> datetime | None:
+        """When the newest batch came."""
+        return max((each.newest_at for each in self.batches.values()), default=None)
+
+    def _count(self, state: BatchState) -> int:
+        found = self.batches.get(state.value)
+        return found.count if found else 0
+
+    @property
+    def urgency(self) -> tuple[int, int, str]:
+        """Where it stands in the list: what wants a person first, then by health, then by name."""
+        waits = self.case is not None and self.case.state is CaseState.WAITING
+        order = [waits, self.is_orphan, self.is_vacant, self.case is not None, bool(self.halt)]
+        first = order.index(True) if True in order else len(order)
+        rank = self.severity.rank if self.severity is not None else -2
+        return first, -rank, self.model
+
+    @property
+    def due(self) -> tuple[str, str]:
+        """What is to be done next, and by which command; empty texts for nothing."""
+        case = self.case
+        if case is not None and case.state is CaseState.WAITING:
+            until = f" until {case.deadline_at:%-d %b, %H:%M} UTC" if case.deadline_at else ""
+            return f"approval{until}", f"tenure approve {case.id[:12]}"
+        if case is not None:
+            doing = "retraining" if case.action.value == "retrain" else "retirement"
+            return f"{doing} is under way", f"tenure explain {case.id[:12]}"
+        if self.champion is None and self.has_spec:
+            return "a first version", f"tenure train {self.model}"
+        if self._count(BatchState.ARRIVED):
+            return "a batch to take in", f"tenure ingest {self.model}"
+        if self.quarantined:
+            noun = "batch" if self.quarantined == 1 else "batches"
+            return f"{self.quarantined} {noun} in quarantine", "tenure quarantine list"
+        return "", ""
+
+
+def write_index(workspace: Workspace, links: Links | None = None) -> Path:
     """Draw the page of all models of a workspace, those without a spec too."""
     ledger = open_ledger(workspace)
-    named = _named(workspace)
-    models = sorted({*named, *ledger.models()})
+    lines = read_fleet(ledger, workspace)
     seq, head = ledger.head()
     return write_page(
         "fleet.html",
         INDEX,
         workspace,
         trail=[("Tenure", None)],
-        models=[_row(read_life(model, ledger, workspace), model in named) for model in models],
+        lines=[_row(line) for line in lines],
+        counts=_counts(lines),
+        timelines=_timelines(lines, ledger, workspace),
+        halted_all=next((halt for halt in ledger.halts() if halt.model is None), None),
         root=workspace.root.name,
         seq=seq,
         head=head,
+        links=links or Links(),
     )
+
+
+def all_models(workspace: Workspace) -> list[str]:
+    """Return every model that has a spec or was ever on record."""
+    return sorted({*_named(workspace), *open_ledger(workspace).models()})
+
+
+def read_fleet(ledger: Ledger, workspace: Workspace) -> list[Line]:
+    """Return every model, what wants a person first."""
+    now, named = workspace.clock.now(), _named(workspace)
+    slots = {each.model: each for each in ledger.assignments() if each.slot is Slot.CHAMPION}
+    decided, course = ledger.latest_decisions(), ledger.decided_since(now - YEAR)
+    cases = {case.model: case for case in ledger.undone_cases()}
+    halts = {halt.model: halt for halt in ledger.halts()}
+    batches, versions = ledger.batch_counts(), ledger.version_counts()
+    start = _start_of(course, now)
+    lines = [
+        Line(
+            model=model,
+            champion=slots.get(model),
+            decision=_about_champion(decided.get(model), slots.get(model)),
+            case=cases.get(model),
+            halt=halts.get(model) or halts.get(None),
+            has_spec=model in named,
+            versions=versions.get(model, 0),
+            batches=batches.get(model, {}),
+            strip=_strip(course[model], start, now) if model in course else None,
+        )
+        for model in sorted({*named, *ledger.models()})
+    ]
+    return sorted(lines, key=lambda line: line.urgency)
+
+
+def _about_champion(decision: Decision | None, champion: Assignment | None) -> Decision | None:
+    """Return a decision if it is about who serves now: another's windows say nothing of it."""
+    about = decision is not None and champion is not None and decision.version == champion.version
+    return decision if about else None
 
 
 def _named(workspace: Workspace) -> frozenset[str]:
@@ -41,27 +180,64 @@ def _named(workspace: Workspace) -> frozenset[str]:
         return frozenset()
 
 
-def _row(life: Life, has_spec: bool) -> dict[str, Any]:
-    serving = next(
-        (
-            pair
-            for pair in life.versions
-            if life.champion and pair[0].number == life.champion.version
-        ),
-        None,
-    )
+def _row(line: Line) -> dict[str, Any]:
+    case = line.case
     return {
-        "life": life,
-        "link": model_path(life.model),
-        "sentence": sentence(life),
-        "primary": primary_of(serving[1]) if serving else None,
-        "last": _last(life),
-        "quarantined": sum(b.state is BatchState.QUARANTINED for b in life.batches),
-        "timeline": life_timeline(life),
-        "steps": next_steps(life),
-        "has_spec": has_spec,
+        "line": line,
+        "link": model_path(line.model),
+        "case_link": case_path(line.model, case.id) if case else None,
+        "role": ROLES[line.severity] if line.severity is not None else "",
+        "due": line.due,
     }
 
 
-def _last(life: Life) -> Batch | None:
-    return life.batches[0] if life.batches else None
+def _counts(lines: Iterable[Line]) -> dict[str, int]:
+    lines = list(lines)
+    bad = (Severity.RETRAIN, Severity.RETIRE)
+    return {
+        "serving": sum(bool(line.champion and line.champion.version) for line in lines),
+        "well": sum(line.severity is Severity.OK for line in lines),
+        "warned": sum(line.severity is Severity.WARN for line in lines),
+        "bad": sum(line.severity in bad for line in lines),
+        "unknown": sum(line.severity is Severity.UNKNOWN for line in lines),
+        "cases": sum(line.case is not None for line in lines),
+        "waiting": sum(
+            line.case is not None and line.case.state is CaseState.WAITING for line in lines
+        ),
+        "halted": sum(line.halt is not None for line in lines),
+        "orphans": sum(line.is_orphan for line in lines),
+        "quarantined": sum(line.quarantined for line in lines),
+    }
+
+
+def _timelines(lines: list[Line], ledger: Ledger, workspace: Workspace) -> list[dict[str, Any]]:
+    """Return each model's timeline where there are few of them."""
+    if len(lines) > DRAWN_WHOLE:
+        return []
+    drawn = [(line, life_timeline(read_life(line.model, ledger, workspace))) for line in lines]
+    return [
+        {"model": line.model, "link": model_path(line.model), "timeline": timeline}
+        for line, timeline in drawn
+        if timeline is not None
+    ]
+
+
+def _start_of(course: Mapping[str, list[tuple[str, str, str]]], now: datetime) -> datetime:
+    """Return from when on the strips are drawn: a year, less if nothing is so old."""
+    first = min((rows[0][0] for rows in course.values()), default=None)
+    return min(datetime.fromisoformat(first), now) if first else now - YEAR
+
+
+def _strip(rows: list[tuple[str, str, str]], start: datetime, now: datetime) -> Markup:
+    """Draw a mark a window, by when it was judged and how bad it was; one path a colour."""
+    width, height = STRIP
+    span = max((now - start).total_seconds(), 3600.0)
+    marks: dict[str, list[str]] = {}
+    for at, action, rule in rows:
+        role = ROLES[said_severity(action, rule)]
+        share = (datetime.fromisoformat(at) - start).total_seconds() / span
+        tall = height if role == "bad" else height * 0.75 if role == "warn" else height * 0.45
+        x = 1 + share * (width - 4)
+        marks.setdefault(role, []).append(f"M{x:.1f} {height}v-{tall:.0f}")
+    paths = [tag("path", class_=f"tally {role}", d="".join(d)) for role, d in marks.items()]
+    return tag("svg", *paths, class_="strip", viewBox=f"0 0 {width} {height}", aria_hidden="true")

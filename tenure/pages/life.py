@@ -2,78 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from tenure.notices import Links
+from tenure.pages.case import case_rows, case_title, commands
 from tenure.pages.charts import Line, lines
-from tenure.pages.paths import batch_path, evaluation_path, model_path
+from tenure.pages.happened import remark_rows
+from tenure.pages.life_timeline import life_timeline
+from tenure.pages.lives import Life, primary_of, read_life, stretches
+from tenure.pages.paths import batch_path, case_path, evaluation_path, model_path
 from tenure.pages.render import metric, when, write_page
-from tenure.pages.rows import Lane, Moment, Span, timeline
-from tenure.records import (
-    Assignment,
-    Batch,
-    BatchState,
-    Evaluation,
-    MetricValue,
-    Stage,
-    Version,
-)
-from tenure.registry import Ledger, open_ledger
+from tenure.pages.watched import ROLES, charts_of, reading_rows, window_words
+from tenure.records import Action, Batch, BatchState, CaseState, Evaluation, Stage, Version
+from tenure.registry import open_ledger
 from tenure.workspace import Workspace
 
-SHOWN_VERSIONS = 200
-SHOWN_BATCHES = 400
-BATCH_TONES = {BatchState.ACCEPTED: "good", BatchState.QUARANTINED: "bad"}
+SHOWN_WINDOWS = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """A model as its page shows it; versions and batches newest first, tenures oldest first."""
-
-    model: str
-    champion: Assignment | None
-    versions: Sequence[tuple[Version, Evaluation]]
-    tenures: Sequence[Assignment]
-    batches: Sequence[Batch]
-    now: datetime
-
-
-def write_model_page(model: str, workspace: Workspace) -> Path:
-    """Draw a model's page: its champions over time, its versions and its batches."""
+def write_model_page(model: str, workspace: Workspace, links: Links | None = None) -> Path:
+    """Draw a model's page: its champions over time, what was seen and decided, its cases."""
     life = read_life(model, open_ledger(workspace), workspace)
     return write_page(
         "model.html",
         model_path(model),
         workspace,
         trail=[("Tenure", "../index.html"), (model, None)],
-        **life_facts(life),
+        **life_facts(life, workspace),
+        links=links or Links(),
     )
 
 
-def read_life(model: str, ledger: Ledger, workspace: Workspace) -> Life:
-    """Return what the ledger knows of a model, the newest of it where there is much."""
-    return Life(
-        model=model,
-        champion=ledger.slot(model),
-        versions=[
-            (version, ledger.evaluation(model, version.number))
-            for version in ledger.versions(model, limit=SHOWN_VERSIONS)
-        ],
-        tenures=ledger.tenures(model),
-        batches=ledger.batches(model, limit=SHOWN_BATCHES),
-        now=workspace.clock.now(),
-    )
-
-
-def life_facts(life: Life) -> dict[str, Any]:
+def life_facts(life: Life, workspace: Workspace) -> dict[str, Any]:
     """Return what the template names."""
     serving = life.champion.version if life.champion else None
+    pages = {case.id: case_path(life.model, case.id) for case in life.cases}
+    gone = (Stage.RETIRED, Stage.ARCHIVED, Stage.PURGED)
     return {
         "life": life,
         "serving": serving,
@@ -81,25 +48,64 @@ def life_facts(life: Life) -> dict[str, Any]:
         "accepted": [b for b in life.batches if b.state is BatchState.ACCEPTED],
         "quarantined": [b for b in life.batches if b.state is BatchState.QUARANTINED],
         "refused": [v for v, _ in life.versions if v.stage is Stage.REJECTED],
+        "retired": [v for v, _ in life.versions if v.stage in gone],
         "stretches": stretches(life.tenures, life.now),
         "rows": [_version_row(life, *pair) for pair in life.versions],
         "batch_rows": [_batch_row(life.model, batch) for batch in life.batches],
         "timeline": life_timeline(life),
         "course": _course(life),
+        "watched": charts_of(life.seen, life.policy),
+        "newest": life.seen[-1] if life.seen else None,
+        "newest_window": window_words(life.seen[-1].reading.window) if life.seen else "",
+        "newest_role": ROLES[life.seen[-1].severity] if life.seen else "",
+        "windows": reading_rows(life.seen[-SHOWN_WINDOWS:], pages, "../", workspace),
+        "cases": case_rows(life.cases, life.model),
+        "remarks": remark_rows(life.remarks, life.model, "../"),
+        "alerts": alerts(life),
         "steps": next_steps(life),
     }
 
 
+def alerts(life: Life) -> list[dict[str, Any]]:
+    """Return what stands at the top of the page: a halt, an open case, an empty slot."""
+    found: list[dict[str, Any]] = []
+    if life.stop is not None:
+        scope = " of all models" if life.stop.of_all else ""
+        text = f"{life.stop.by}, since {when(life.stop.since)}: {life.stop.reason}"
+        found.append({"tone": "warn", "head": f"Automation{scope} is halted", "text": text})
+    case = life.open_case
+    if case is not None:
+        head = f"{case_title(case)}: " + (
+            "approval wanted" if case.state is CaseState.WAITING else "being carried out"
+        )
+        until = f" Until {when(case.deadline_at)}, then: {case.on_timeout}."
+        text = case.reason + (until if case.state is CaseState.WAITING and case.deadline_at else "")
+        link = case_path(life.model, case.id).removeprefix(f"{life.model}/")
+        tone = "bad" if case.action is Action.RETIRE else "warn"
+        found.append({"tone": tone, "head": head, "text": text, "link": link})
+    if life.champion is not None and life.champion.version is None:
+        text = f"Since {when(life.champion.since)}: {life.champion.reason}"
+        found.append({"tone": "bad", "head": "Nobody serves: the slot is vacant", "text": text})
+    return found
+
+
 def sentence(life: Life) -> str:
     """Return who serves since when, in one sentence."""
-    if life.champion is None or life.champion.version is None:
+    if life.champion is None:
         return "No version serves yet."
+    if life.champion.version is None:
+        return f"Nobody has served since {when(life.champion.since)}."
     return f"Version {life.champion.version} has served since {when(life.champion.since)}."
 
 
 def next_steps(life: Life) -> list[tuple[str, str]]:
     """Return what a person might do now: (why, command)."""
     steps = []
+    if life.open_case is not None:
+        steps += commands(life.open_case)
+    if life.stop is not None:
+        scope = "--all" if life.stop.of_all else life.model
+        steps.append(("Let automation act again", f'tenure resume {scope} --reason "…"'))
     if life.champion is None:
         steps.append(("Make a first version", f"tenure train {life.model}"))
     waiting = [b for b in life.batches if b.state is BatchState.QUARANTINED]
@@ -109,80 +115,6 @@ def next_steps(life: Life) -> list[tuple[str, str]]:
     if any(b.state is BatchState.ARRIVED for b in life.batches):
         steps.append(("A batch waits to be taken in", f"tenure ingest {life.model}"))
     return steps
-
-
-def stretches(
-    tenures: Sequence[Assignment], now: datetime
-) -> list[tuple[Assignment, datetime | None]]:
-    """Return each tenure with its end, None for the one that lasts; newest first."""
-    ends: list[datetime | None] = [later.since for _, later in pairwise(tenures)]
-    held = zip(tenures, [*ends, None], strict=True) if tenures else []
-    return [(tenure, end) for tenure, end in held if tenure.version is not None][::-1]
-
-
-def life_timeline(life: Life) -> Markup | None:
-    """Draw champions as bands, versions and batches as points; None while nothing happened."""
-    moments = [b.arrived_at for b in life.batches] + [v.as_of for v, _ in life.versions]
-    moments += [tenure.since for tenure in life.tenures]
-    if not moments:
-        return None
-    start, end = min(moments), max([life.now, *moments])
-    margin = max((end - start) * 0.02, timedelta(seconds=30))
-    return timeline(
-        "Who served when",
-        [_champions(life), _versions(life), _batches(life)],
-        start=start - margin,
-        end=end + margin,
-        legend=[
-            ("candidate", "serves now"),
-            ("champion", "served"),
-            ("good", "validated, accepted"),
-            ("bad", "refused, quarantined"),
-        ],
-    )
-
-
-def _champions(life: Life) -> Lane:
-    spans = [
-        Span(
-            label=f"v{tenure.version}",
-            start=tenure.since,
-            end=end,
-            role="champion" if end else "candidate",
-            title=f"Version {tenure.version} from {when(tenure.since)}: {tenure.reason}",
-        )
-        for tenure, end in stretches(life.tenures, life.now)
-    ]
-    return Lane(name="champion", spans=spans)
-
-
-def _versions(life: Life) -> Lane:
-    moments = [
-        Moment(
-            at=version.as_of,
-            role="bad" if version.stage is Stage.REJECTED else "good",
-            title=f"Version {version.number}, {when(version.as_of)}: {version.reason}",
-        )
-        for version, _ in life.versions
-    ]
-    return Lane(name="versions", moments=moments)
-
-
-def _batches(life: Life) -> Lane:
-    moments = [
-        Moment(
-            at=batch.arrived_at,
-            role=BATCH_TONES.get(batch.state, "quiet"),
-            title=f"{batch.name}, {when(batch.arrived_at)}: {batch.state.value}",
-        )
-        for batch in life.batches
-    ]
-    return Lane(name="batches", moments=moments)
-
-
-def primary_of(evaluation: Evaluation) -> MetricValue | None:
-    """Return the metric that decides."""
-    return next((m for m in evaluation.metrics if m.name == evaluation.primary), None)
 
 
 def _course(life: Life) -> Markup | None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tenure.notices.links import case_path
+
+__all__ = ["INDEX", "batch_path", "case_path", "evaluation_path", "model_path"]
+
 INDEX = "index.html"
 
 

@@ -6,30 +6,30 @@ What the page of the fleet shows of a thousand models, without a question for ea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
 from sqlalchemy import bindparam, func, select
 
-from tenure.records import Action, Decision, from_json
+from tenure.records import Decision, from_json
 from tenure.registry.chain import read_stamp, stamp
 from tenure.registry.database import Database
-from tenure.registry.tables import batches, decisions, readings, versions
+from tenure.registry.tables import batches, decisions, versions
 
 _NEWEST = select(func.max(decisions.c.seq)).group_by(decisions.c.model).scalar_subquery()
 _LATEST = select(decisions.c.record, decisions.c.seq, decisions.c.as_of).where(
     decisions.c.seq.in_(_NEWEST)
 )
 _COURSE = (
-    select(decisions.c.model, decisions.c.as_of, decisions.c.action)
+    select(
+        decisions.c.model,
+        decisions.c.as_of,
+        decisions.c.action,
+        func.json_extract(decisions.c.record, "$.rule"),
+    )
     .where(decisions.c.as_of >= bindparam("since"))
     .order_by(decisions.c.model, decisions.c.seq)
-)
-_UNKNOWN = select(readings.c.digest).where(
-    readings.c.digest.in_(bindparam("digests", expanding=True)),
-    func.json_extract(readings.c.record, "$.reason") != "",
 )
 _BATCHES = select(
     batches.c.model, batches.c.state, func.count(), func.max(batches.c.arrived_at)
@@ -55,26 +55,23 @@ class FleetBook:
         """Return each model's newest decision."""
         with self.database.reading() as connection:
             rows = connection.execute(_LATEST).all()
-        found = (from_json(Decision, orjson.loads(row.record)) for row in rows)
+        found = (
+            replace(
+                from_json(Decision, orjson.loads(row.record)),
+                seq=row.seq,
+                as_of=read_stamp(row.as_of),
+            )
+            for row in rows
+        )
         return {decision.model: decision for decision in found}
 
-    def decided_since(self, since: datetime) -> dict[str, list[tuple[datetime, Action]]]:
-        """Return when which action was decided for each model, oldest first."""
-        course: dict[str, list[tuple[datetime, Action]]] = defaultdict(list)
-        actions = {action.value: action for action in Action}
+    def decided_since(self, since: datetime) -> dict[str, list[tuple[str, str, str]]]:
+        """Return what was decided for each model, oldest first: time, action and rule as texts."""
+        course: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         with self.database.reading() as connection:
-            for model, as_of, action in connection.execute(_COURSE, {"since": stamp(since)}):
-                course[model].append((read_stamp(as_of), actions[action]))
+            for model, *facts in connection.execute(_COURSE, {"since": stamp(since)}):
+                course[model].append((facts[0], facts[1], facts[2]))
         return dict(course)
-
-    def unknown_among(self, digests: Sequence[str]) -> set[str]:
-        """Return which of these readings are of windows that could not be judged as a whole."""
-        unknown: set[str] = set()
-        with self.database.reading() as connection:
-            for start in range(0, len(digests), 500):
-                asked = {"digests": list(digests[start : start + 500])}
-                unknown.update(connection.execute(_UNKNOWN, asked).scalars())
-        return unknown
 
     def batch_counts(self) -> dict[str, dict[str, BatchCount]]:
         """Return how many batches of each model are in which state."""

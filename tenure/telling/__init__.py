@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from tenure.telling.digest import tell_week
 from tenure.telling.due import Due, due_notices
-from tenure.telling.tell import tell
+from tenure.telling.tell import links_of, tell
 
-__all__ = ["Due", "due_notices", "tell", "tell_week"]
+__all__ = ["Due", "due_notices", "links_of", "tell", "tell_week"]

@@ -19,11 +19,13 @@ from tenure.records import (
     Reading,
     RetirementRecord,
     Window,
+    canonical,
     digest_of,
     to_json,
 )
 from tenure.registry import open_ledger, open_store
 from tenure.registry.readings import sealed
+from tenure.registry.signing import sign
 from tenure.workspace import Workspace
 from tests.unit.registry import lives
 
@@ -178,7 +180,8 @@ def retire(workspace: Workspace, decided: Decision) -> Case:
         memory_freed_bytes=61_000_000,
         closed_at=at,
     )
-    digest = open_store(workspace).put_json(to_json(record))
+    signed = sign(canonical(to_json(record)), workspace)
+    digest = open_store(workspace).put_bytes(signed)
     return ledger.close_case(
         carried.id,
         actor="automation:retire",

@@ -7,9 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tenure.notices import Links
 from tenure.pages.evaluation import evaluation_facts
 from tenure.pages.evaluation_charts import metrics
-from tenure.pages.life import Life, life_facts, stretches
+from tenure.pages.life import life_facts
+from tenure.pages.lives import Life, stretches
 from tenure.pages.render import write_page
 from tenure.pages.validation import validation_facts
 from tenure.records import BatchState, GateVerdict, Outcome, Stage
@@ -66,7 +68,10 @@ def draw_validation(workspace, told=None, of=None):
 
 
 def draw_model(workspace, life):
-    file = write_page("model.html", "fraud/index.html", workspace, trail=TRAIL, **life_facts(life))
+    facts = life_facts(life, workspace)
+    file = write_page(
+        "model.html", "fraud/index.html", workspace, trail=TRAIL, links=Links(), **facts
+    )
     return file.read_text(encoding="utf-8")
 
 
