@@ -65,15 +65,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[str]:
-    """A Prefect server on a free port; yields its address with /api."""
+def prefect_server(home: Path, **more: str) -> Iterator[str]:
+    """A Prefect server on a free port, with more in its environment; yields its address."""
     plant_seed(home)
     port = free_port()
     log = (home / "server.log").open("wb")
     listen = ("--host", "127.0.0.1", "--port", str(port))
     server = subprocess.Popen(
         [sys.executable, "-m", "prefect", "server", "start", *listen],
-        env=clean_environment(PREFECT_HOME=str(home)),
+        env=clean_environment(PREFECT_HOME=str(home), **more),
         cwd=PROJECT,
         stdout=log,
         stderr=log,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from tenure.cli.command import Command, Model, ProjectFolder, WorkspaceFolder, a
 from tenure.cli.output import Block, Line
 from tenure.cli.prefect import api_address
 from tenure.errors import (
+    CredentialRefused,
     DeploymentMissing,
     NoPrefectServer,
     NoPromotion,
@@ -65,11 +67,16 @@ class Api:
         self.address = api_address(workspace)
         self.http = httpx.Client(base_url=f"{self.address}/", timeout=10.0, headers=_credentials())
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.http.close()
+
     def call(self, method: str, path: str, **body: Any) -> Any:
         """Return what the server answers.
 
         Raises:
             NoPrefectServer: it does not answer, or is too busy for a while.
+            CredentialRefused: it wants another credential.
             httpx.HTTPStatusError: it refuses.
         """
         for wait_s in (*BUSY_WAITS_S, None):
@@ -78,6 +85,10 @@ class Api:
             except httpx.HTTPError as error:
                 detail = f"{self.address} does not answer ({type(error).__name__})"
                 raise NoPrefectServer(detail=detail) from error
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                has_one = "authorization" in self.http.headers
+                got = "this credential" if has_one else "a call without a credential"
+                raise CredentialRefused(address=self.address, got=got)
             if answer.status_code != BUSY:
                 answer.raise_for_status()
                 return answer.json()
@@ -168,7 +179,13 @@ def _carry_out(
     verb: str, parameters: dict[str, Any], workspace: Workspace, *, follow: bool
 ) -> Followed:
     """Start a run and follow it; raise RunEnded if it does not complete."""
-    api = Api(workspace)
+    with closing(Api(workspace)) as api:
+        return _followed_to_its_end(verb, parameters, api, follow=follow)
+
+
+def _followed_to_its_end(
+    verb: str, parameters: dict[str, Any], api: Api, *, follow: bool
+) -> Followed:
     tags = [f"model:{parameters['model']}", f"by:claimed:{actor().partition(':')[2]}"]
     run = api.start(verb, parameters, tags)
     if follow:

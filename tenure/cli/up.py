@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from tenure.cli.layout import ENDPOINT, NAMES, SUPERVISOR, log_file
 from tenure.cli.output import Block, Line, Table
 from tenure.cli.parts import Part
 from tenure.cli.prefect import UpState, api_address, environment, read_up
+from tenure.cli.runs import Api
 from tenure.cli.supervisor import FAILED, UP_ALREADY, died, stop_parts, supervise, tail
 from tenure.errors import NoPrefectServer, NoSuchPart, NothingToFollow, SyncFailed
 from tenure.spec import load_all
@@ -160,6 +162,7 @@ def sync(
 
     Raises:
         NoPrefectServer: none is known or it does not answer.
+        CredentialRefused: it wants another credential.
         BadSpec: a spec has mistakes; nothing was changed.
     """
     place = open_workspace(workspace, project)
@@ -167,6 +170,8 @@ def sync(
     api = api_address(place)
     if not parts.answers(f"{api}/health"):
         raise NoPrefectServer(detail=f"{api} does not answer")
+    with closing(Api(place)) as asked:  # says at once if the credential is not the server's
+        asked.call("GET", "admin/version")
     options = [*(["--plan"] if plan else []), *(["--pool", pool] if pool else [])]
     ended = subprocess.run(
         [sys.executable, "-m", "deployments.sync", "--json", *options],

@@ -26,6 +26,16 @@ class NoPrefectServer(Unreachable):
     is_transient = False
 
 
+class CredentialRefused(Unreachable):
+    """The Prefect server is there and lets nobody in without its credential."""
+
+    says = "The Prefect server at {address} refuses {got}. Nothing was started."
+    remedy = (
+        "Set PREFECT_API_AUTH_STRING to what the server's PREFECT_SERVER_API_AUTH_STRING holds."
+    )
+    is_transient = False
+
+
 class PartDied(Unreachable):
     """A part of Tenure ended before it was ready."""
 
