@@ -17,10 +17,22 @@ from prefect.events import EventTrigger
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import Posture
 
+from tasks.watchdog import (
+    ALARM,
+    HALT,
+    INGEST,
+    MONITOR,
+    RETIRE,
+    RETRAIN,
+    STARTING,
+    TRAIN,
+    ZOMBIES,
+)
 from tenure.spec import ModelSpec
 
-INGEST, TRAIN, ZOMBIES = "tenure-ingest", "tenure-train", "tenure-crash-zombies"
-NAMES = (INGEST, TRAIN, ZOMBIES)
+NAMES = (*STARTING, ALARM, ZOMBIES)
+CASE_EVENTS = ("case_opened", "case_answered", "case_lapsed")
+EVERY_MODEL = ("tenure.model.*",)
 SILENT_S = 90
 ENDS = ("Completed", "Skipped", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")
 
@@ -32,12 +44,20 @@ def wanted(specs: Sequence[ModelSpec], deployments: Mapping[str, UUID]) -> list[
         specs: of all models.
         deployments: the id of each verb's deployment.
     """
-    automations = [_crash_zombies()]
-    if specs:
-        automations.append(_ingest(deployments["ingest"]))
+    automations = [_crash_zombies(), _alarm(deployments["reconcile"])]
+    if not specs:
+        return automations
+    automations += [
+        _ingest(deployments["ingest"]),
+        _retrain(deployments["train"]),
+        _retire(deployments["retire"]),
+        _halt(deployments["reconcile"]),
+    ]
     trained = [spec.name for spec in specs if spec.training.on_arrival]
     if trained:
         automations.append(_train(deployments["train"], trained))
+    if any(spec.monitoring.enabled for spec in specs):
+        automations.append(_monitor(deployments["monitor"]))
     return automations
 
 
@@ -45,7 +65,7 @@ def _ingest(deployment: UUID) -> Automation:
     return Automation(
         name=INGEST,
         description="A file arrived: take it in. Made by `tenure sync`.",
-        trigger=_on("tenure.batch_arrived", ["tenure.model.*"]),
+        trigger=_on(["tenure.batch_arrived"]),
         actions=[_run(deployment, "model", "path")],
     )
 
@@ -55,9 +75,80 @@ def _train(deployment: UUID, models: Sequence[str]) -> Automation:
         name=TRAIN,
         description="Data was accepted: train the model. Made by `tenure sync`, for the models "
         "whose spec has training.on_arrival.",
-        trigger=_on("tenure.batch_accepted", [f"tenure.model.{model}" for model in models]),
+        trigger=_on(["tenure.batch_accepted"], [f"tenure.model.{model}" for model in models]),
         actions=[_run(deployment, "model")],
     )
+
+
+def _monitor(deployment: UUID) -> Automation:
+    return Automation(
+        name=MONITOR,
+        description="A window closed: judge it. Made by `tenure sync`.",
+        trigger=_on(["tenure.window_closed"]),
+        actions=[_run(deployment, "model")],
+    )
+
+
+def _retrain(deployment: UUID) -> Automation:
+    return Automation(
+        name=RETRAIN,
+        description="A challenger is wanted: train the model. Made by `tenure sync`.",
+        trigger=_on(_cases("retrain_decided"), action="retrain"),
+        actions=[_run(deployment, "model")],
+    )
+
+
+def _retire(deployment: UUID) -> Automation:
+    return Automation(
+        name=RETIRE,
+        description="A retirement was decided, or approved: carry it out. Made by `tenure sync`.",
+        trigger=_on(_cases("retirement_decided"), action="retire"),
+        actions=[_run(deployment, "model", "case")],
+    )
+
+
+def _halt(deployment: UUID) -> Automation:
+    return Automation(
+        name=HALT,
+        description="A person halted automation: cancel what it has running, as `reconcile` does. "
+        "Made by `tenure sync`.",
+        trigger=_on(["tenure.automation_halted"], ["tenure", *EVERY_MODEL]),
+        actions=[_run(deployment)],
+    )
+
+
+def _alarm(deployment: UUID) -> Automation:
+    """Tell people that an automation of ours could not do its work, and have it made up for.
+
+    The zombie automation fails whenever a run has ended long ago; the alarm does not watch itself.
+    """
+    return Automation(
+        name=ALARM,
+        description="An automation of Tenure failed: do what it did not, and say so. Made by "
+        "`tenure sync`.",
+        trigger=EventTrigger(
+            expect={"prefect.automation.action.failed"},
+            match={"prefect.resource.name": list(STARTING)},  # pyright: ignore
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(0),
+        ),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=deployment,
+                parameters={
+                    "alarm": "{{ event.resource.name }}: {{ event.payload.reason | truncate(400) }}"
+                },
+                job_variables=None,
+            )
+        ],
+    )
+
+
+def _cases(decided: str) -> list[str]:
+    return [f"tenure.{kind}" for kind in (decided, *CASE_EVENTS)]
 
 
 def _run(deployment: UUID, *parameters: str) -> ActionTypes:
@@ -68,10 +159,16 @@ def _run(deployment: UUID, *parameters: str) -> ActionTypes:
     )
 
 
-def _on(event: str, resources: list[str]) -> EventTrigger:
+def _on(
+    events: Sequence[str], resources: Sequence[str] = EVERY_MODEL, *, action: str | None = None
+) -> EventTrigger:
+    """Expect one of these events; with an action, only about a case that can be carried out."""
+    labels: dict[str, list[str]] = {"prefect.resource.id": list(resources)}
+    if action:
+        labels |= {"tenure.action": [action], "tenure.case-state": ["open"]}
     return EventTrigger(
-        expect={event},
-        match={"prefect.resource.id": resources},  # pyright: ignore[reportArgumentType]
+        expect=set(events),
+        match=labels,  # pyright: ignore[reportArgumentType]
         for_each={"prefect.resource.id"},
         posture=Posture.Reactive,
         threshold=1,

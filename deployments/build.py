@@ -25,17 +25,18 @@ from prefect.deployments.runner import RunnerDeployment
 
 from tenure.spec import ModelSpec
 
-QUICK = ("deploy", "reconcile")
+QUICK = ("deploy", "retire", "restore", "approve", "reconcile", "monitor")
 LONG = ("ingest", "train", "score")
 VERBS = (*QUICK, *LONG)
-SCHEDULED = ("train", "ingest", "score")
+SCHEDULED = ("train", "ingest", "score", "monitor")
 RECONCILE_EVERY = timedelta(seconds=60)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 EVERY_MINUTE = "every-minute"
 
-# A hint only, against runs that piled up: what keeps two runs of a model apart is the ledger.
-ONE_AT_A_TIME = ConcurrencyLimitConfig(
-    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+# A hint only, against runs that piled up: what keeps two runs apart is the ledger. The second is
+# for an alarm, or a halt, that comes while one works.
+FEW_AT_A_TIME = ConcurrencyLimitConfig(
+    limit=2, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
 )
 
 
@@ -100,7 +101,7 @@ def build(
         tags=["tenure"],
         schedules=[*carry_over(schedules_of(verb, specs), existing), *map(_again, kept)],
         paused=existing.paused if existing else False,
-        concurrency_limit=ONE_AT_A_TIME if verb == "reconcile" else None,
+        concurrency_limit=FEW_AT_A_TIME if verb == "reconcile" else None,
         work_pool_name=pool.name if pool else None,
         job_variables=pool.job_variables() if pool else None,
     )

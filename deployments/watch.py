@@ -1,6 +1,7 @@
-"""Who notices a file that arrives?
+"""Who notices a file that arrives, and what a person did by command?
 
-`python -m deployments.watch`: the ledger's row first, then the event that leads to `ingest`.
+`python -m deployments.watch`: the ledger's row first, then the event that leads to a run. Commands
+act on the ledger alone; their events are sent from here, too.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from tasks.events import tell
 from tenure import intake
 from tenure.errors import TenureError
 from tenure.records import Batch
+from tenure.registry import open_ledger
 from tenure.workspace import Workspace, open_workspace
 
 log = logging.getLogger(__name__)
 
 ACTOR = "system:watcher"
+OUTBOX_S = 1.0
 
 
 def watch(workspace: Workspace, stop: threading.Event) -> None:
@@ -34,7 +37,26 @@ def watch(workspace: Workspace, stop: threading.Event) -> None:
 
     await_server()
     log.warning("Watching the sources of %s", workspace.root)
+    teller = threading.Thread(target=tell_others, args=(workspace, stop), daemon=True)
+    teller.start()
     intake.watch(workspace, on_arrival, stop, actor=ACTOR)
+    teller.join()
+
+
+def tell_others(workspace: Workspace, stop: threading.Event) -> None:
+    """Send the events of what others put on record, an approval or a halt, within a second or two.
+
+    What a run puts on record it tells itself; an event that both send is one event.
+    """
+    ledger, waited = open_ledger(workspace), 0
+    while not stop.wait(OUTBOX_S):
+        try:
+            waiting = ledger.unsent(1)
+            if waiting and waiting[0].seq == waited:
+                tell(workspace)
+            waited = waiting[0].seq if waiting else 0
+        except TenureError as error:
+            log.error("Events wait: %s", error)
 
 
 def main() -> int:

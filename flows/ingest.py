@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.choices import Model
-from tasks import events, intake, outcomes, runs, validation
+from tasks import events, intake, monitoring, outcomes, runs, validation
 from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
@@ -40,4 +40,5 @@ def ingest(model: Model, path: str | None = None) -> State:
             report = validation.validate(staged, workspace)
             judged.append(intake.admit(staged, report, workspace, actor))
     events.announce(workspace)
+    monitoring.announce_closed(model, workspace)
     return outcomes.taken_in(model, judged)

@@ -6,7 +6,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.choices import Model
-from tasks import evaluation, events, outcomes, pages, registry, runs, serving, training
+from tasks import (
+    evaluation,
+    events,
+    monitoring,
+    outcomes,
+    pages,
+    registry,
+    retirement,
+    runs,
+    serving,
+    telling,
+    training,
+)
 from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
@@ -28,21 +40,32 @@ def train(model: Model) -> State:
         model: The model to train.
     """
     workspace, actor = open_workspace(), runs.actor()
+    if halt := runs.halt_of(model, workspace, actor):
+        return outcomes.skipped(halt)
     with runs.alone("train", model, workspace) as lease:
         if lease is None:
             return outcomes.skipped(f"Another run trains '{model}'.")
         if known := training.current_version(model, workspace):
-            return outcomes.skipped(f"Nothing is new since version {known.number}.")
+            nothing = f"Nothing is new since version {known.number}."
+            monitoring.settle_retrain(model, None, nothing, workspace, actor)
+            return outcomes.skipped(nothing)
         plan = training.plan(model, workspace)
         fits = training.fit_all(plan, workspace, actor)
         if settled := registry.find_settled(fits, workspace):
-            return outcomes.skipped(f"Version {settled.number} was judged already.")
+            judged_before = f"Version {settled.number} was judged already."
+            monitoring.settle_retrain(model, settled, judged_before, workspace, actor)
+            return outcomes.skipped(judged_before)
         judged = evaluation.evaluate(model, fits, workspace)
         version = registry.register(judged, workspace, actor, lease)
         if judged.promotes:
             placed = registry.deploy_judged(version, judged, workspace, actor)
             serving.roll_out(placed, workspace)
+        monitoring.settle_retrain(model, version, judged.reason, workspace, actor)
+        if judged.promotes:
+            monitoring.keep_reference(model, version.number, workspace, actor)
+            retirement.register_fallback(model, version.number, workspace, actor)
         training.forget(model, workspace, actor=actor)
     events.announce(workspace)
+    telling.tell(model, workspace, actor)
     pages.draw_version(version, workspace)
     return outcomes.trained(version, judged)

@@ -7,8 +7,9 @@ acknowledges, and only then does its row leave the outbox: told at least once, u
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import httpx
 from prefect import task
@@ -22,11 +23,14 @@ from tenure.workspace import Workspace
 log = logging.getLogger(__name__)
 
 PAGE = 100
+NONE = "none"
 
 
 def as_event(row: AuditRow) -> dict[str, Any]:
     """Return a row as Prefect's event; every key is always there, automations need them."""
     resource = f"tenure.model.{row.model}" if row.model else "tenure"
+    opened = row.body.get("opened") or {}
+    state = row.body.get("state") or opened.get("state") or NONE
     return {
         "id": str(uuid5(NAMESPACE_URL, f"tenure:{row.digest}")),
         "occurred": row.recorded_at.isoformat(),
@@ -34,12 +38,18 @@ def as_event(row: AuditRow) -> dict[str, Any]:
         "resource": {
             "prefect.resource.id": resource,
             "prefect.resource.name": row.model or "tenure",
+            # Labels, since an automation can tell events apart by nothing else.
+            "tenure.action": str(row.body.get("action") or NONE),
+            "tenure.case-state": str(state),
         },
         "payload": {
             "model": row.model or "",
             "path": str(row.body.get("location", "")),
             "batch": str(row.body.get("batch", "")),
             "version": str(row.body.get("version", row.body.get("number", ""))),
+            "case": str(row.body.get("case") or ""),
+            "decision": str(row.body.get("decision") or ""),
+            "action": str(row.body.get("action") or ""),
             "seq": row.seq,
             "actor": row.actor,
             "reason": row.reason,
@@ -70,6 +80,23 @@ def tell(workspace: Workspace) -> int:
     except httpx.HTTPError as error:
         log.warning("The events wait in the outbox, the server did not take them: %s", error)
         return 0
+
+
+def hint(kind: str, model: str, reason: str) -> None:
+    """Send an event that no row of the ledger stands behind; it may be lost."""
+    resource = {"prefect.resource.id": f"tenure.model.{model}", "prefect.resource.name": model}
+    event = {
+        "id": str(uuid4()),
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": f"tenure.{kind}",
+        "resource": resource,
+        "payload": {"model": model, "reason": reason},
+    }
+    try:
+        with get_client(sync_client=True) as client:
+            client.request("POST", "/events", json=[event])
+    except httpx.HTTPError as error:
+        log.warning("An event is lost, the server did not take it: %s", error)
 
 
 @task(name="announce", task_run_name="announce", timeout_seconds=120, **RETRIED)

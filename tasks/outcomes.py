@@ -14,7 +14,17 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from tasks import runs, shown
-from tenure.records import Assignment, Batch, BatchState, Evaluation, Version
+from tenure.records import (
+    Action,
+    Assignment,
+    Batch,
+    BatchState,
+    Case,
+    CaseState,
+    Decision,
+    Evaluation,
+    Version,
+)
 
 if TYPE_CHECKING:
     from tenure.serving import ScoreSummary
@@ -57,6 +67,50 @@ def deployed(placed: Assignment) -> State:
     return Completed(message=text)
 
 
+def monitored(model: str, decisions: Sequence[Decision]) -> State:
+    """End a monitoring: the gravest decision of its windows, and why."""
+    if not decisions:
+        return skipped(f"No window of '{model}' has closed since the last one that was judged.")
+    order = list(Action)
+    gravest = max(decisions, key=lambda decision: order.index(decision.action))
+    what = gravest.action.value
+    runs.label(f"monitor-{model}-{what}", what, f"version:{gravest.version}")
+    windows = "1 window" if len(decisions) == 1 else f"{len(decisions)} windows"
+    dry = " (dry run)" if gravest.dry_run else ""
+    return Completed(message=f"{windows}; {what}{dry}: {gravest.reason}")
+
+
+def not_now(case: Case) -> State:
+    """End a retirement that has nothing to carry out: its case waits, or is over."""
+    short = case.id[:12]
+    if case.state is CaseState.WAITING:
+        until = f"{case.deadline_at:%Y-%m-%d %H:%M} UTC" if case.deadline_at else "somebody answers"
+        return skipped(f"Case {short} waits for approval until {until}.")
+    return skipped(f"Case {short} is over: {case.outcome or case.state.value}")
+
+
+def retired(case: Case) -> State:
+    """End a retirement: who retired, why, and who answers now; or what came before it."""
+    went = bool(case.record)
+    fate = "retired" if went else "overtaken"
+    runs.label(f"retire-{case.model}-v{case.version}", fate, f"version:{case.version}")
+    return Completed(message=case.outcome or f"Version {case.version} of '{case.model}' retired.")
+
+
+def restored(version: Version) -> State:
+    """End a restore: the version may serve again."""
+    runs.label(None, "restored", f"version:{version.number}")
+    text = f"Version {version.number} of '{version.model}' is {version.stage.value} again."
+    return Completed(message=f"{text} `deploy` lets it serve.")
+
+
+def answered(case: Case) -> State:
+    """End an answer to a case: what it is now."""
+    runs.label(f"approve-{case.model}-{case.state.value}", case.state.value)
+    text = f"Case {case.id[:12]} of '{case.model}' is {case.state.value}."
+    return Completed(message=f"{text} {case.outcome}".strip())
+
+
 def scored(model: str, summary: ScoreSummary) -> State:
     """End a batch scoring: files and rows."""
     failed = [f"{name}: {reason}" for name, reason in summary.failed]
@@ -73,5 +127,9 @@ def reconciled(started: Sequence[dict[str, Any]]) -> State:
     if not started:
         return Completed(message="Everything that should have happened has happened.")
     shown.table("reconciled", list(started), "What no event had led to.")
-    runs.label(None, "acted")
+    alarms = [line for line in started if line["verb"] == "automation"]
+    runs.label("reconcile-alarm" if alarms else None, "alarm" if alarms else "acted")
+    if alarms:
+        told = " ".join(f"{line['because of']}: {line['done']}." for line in alarms)
+        return Completed(message=told)
     return Completed(message=f"{len(started)} thing(s) were still to be done.")

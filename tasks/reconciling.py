@@ -1,46 +1,174 @@
-"""What no event led to, as tasks: start the runs that are due.
+"""What no event led to, as tasks: start the runs that are due, and let time act.
 
 The ledger says what is due; a run is started under a key made of what it is for, so that asking
 again starts nothing while it waits or works. A run that failed is started again, a few times.
+One model's trouble holds up no other.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from prefect import task
 
 from tasks.policy import RETRIED, telling_little
-from tasks.starting import Start, start
-from tenure import intake
-from tenure.records import digest_of
-from tenure.registry import due
+from tasks.starting import SPENT, Start, cancel, start
+from tenure import intake, monitoring, retirement
+from tenure.errors import TenureError
+from tenure.records import Action, Case, CaseState, digest_of, to_json
+from tenure.registry import due, open_ledger
 from tenure.spec import ModelSpec, read_all
 from tenure.workspace import Workspace
 
+log = logging.getLogger(__name__)
+
 WAITING_S = 20.0
+ACTOR = "system:reconcile"
+SUPERSEDED = "automation:superseded"
+
+Line = dict[str, Any]
 
 
 @task(name="start ingest", task_run_name="start-ingest", timeout_seconds=600, **RETRIED)
 @telling_little
-def start_ingests(workspace: Workspace) -> list[dict[str, Any]]:
+def start_ingests(workspace: Workspace) -> list[Line]:
     """Start `ingest` for each model with files that nobody took or judged."""
-    found = [(spec.name, _to_take(spec, workspace)) for spec in _sound_specs(workspace)]
-    return [start(Start("ingest", model, digest_of(places))) for model, places in found if places]
+
+    def look(spec: ModelSpec) -> Line | None:
+        places = _to_take(spec, workspace)
+        return start(Start("ingest", spec.name, digest_of(places))) if places else None
+
+    return _for_each(workspace, "ingest", look)
 
 
 @task(name="start train", task_run_name="start-train", timeout_seconds=600, **RETRIED)
 @telling_little
-def start_trainings(workspace: Workspace) -> list[dict[str, Any]]:
+def start_trainings(workspace: Workspace) -> list[Line]:
     """Start `train` for each model with data that no version was trained on."""
-    specs = [spec for spec in _sound_specs(workspace) if spec.training.on_arrival]
-    newest = [(spec.name, due.untrained(spec.name, workspace)) for spec in specs]
-    return [start(Start("train", model, one.digest)) for model, one in newest if one]
+
+    def look(spec: ModelSpec) -> Line | None:
+        if not spec.training.on_arrival or open_ledger(workspace).halted(spec.name):
+            return None
+        newest = due.untrained(spec.name, workspace)
+        return start(Start("train", spec.name, newest.digest)) if newest else None
+
+    return _for_each(workspace, "train", look)
 
 
-def _sound_specs(workspace: Workspace) -> list[ModelSpec]:
-    """Return the specs without a mistake: one model's mistake holds up no other."""
-    return [reading.spec for reading in read_all(workspace) if reading.spec is not None]
+@task(name="start monitor", task_run_name="start-monitor", timeout_seconds=600, **RETRIED)
+@telling_little
+def start_monitors(workspace: Workspace) -> list[Line]:
+    """Start `monitor` for each model with a window that closed and was not judged."""
+
+    def look(spec: ModelSpec) -> Line | None:
+        windows = monitoring.due_windows(spec.name, workspace)
+        cause = digest_of([to_json(window) for window in windows])
+        return start(Start("monitor", spec.name, cause)) if windows else None
+
+    return _for_each(workspace, "monitor", look)
+
+
+@task(name="let time act", task_run_name="let-time-act", timeout_seconds=600, **RETRIED)
+@telling_little
+def let_time_act(workspace: Workspace) -> list[Line]:
+    """Let deadlines take their action, watch the champions' age, retire what was replaced."""
+    monitoring.expire(workspace, actor=ACTOR)
+
+    def look(spec: ModelSpec) -> Line | None:
+        ledger = open_ledger(workspace)
+        if ledger.halted(spec.name):
+            return None
+        monitoring.watch_age(spec.name, workspace, actor=ACTOR)
+        if ledger.open_case_of(spec.name):
+            return None
+        for number in monitoring.superseded_due(spec.name, workspace)[:1]:
+            retirement.open_superseded(spec.name, number, workspace, actor=SUPERSEDED)
+            return _line(spec.name, "retire", f"version {number} was replaced", "case opened")
+        return None
+
+    return _for_each(workspace, "retire", look)
+
+
+@task(name="look after fallbacks", task_run_name="fallbacks", timeout_seconds=1200, **RETRIED)
+@telling_little
+def look_after_fallbacks(workspace: Workspace) -> list[Line]:
+    """Ask each fallback its golden rows once a day; register one that is missing."""
+    wrong = retirement.check_fallbacks(workspace, actor=ACTOR)
+    return [_line("", "fallback", "its daily check", trouble) for trouble in wrong]
+
+
+@task(name="delete what is due", task_run_name="delete-due", timeout_seconds=3600, **RETRIED)
+@telling_little
+def delete_due(workspace: Workspace) -> list[Line]:
+    """Delete what a retired version left, once the time is over that its spec keeps it."""
+    gone = retirement.purge_due(workspace, actor=ACTOR)
+    return [_line("", "delete", "its time is over", f"deleted: {what}") for what in gone]
+
+
+@task(name="carry on cases", task_run_name="carry-on-cases", timeout_seconds=600, **RETRIED)
+@telling_little
+def carry_on_cases(workspace: Workspace) -> list[Line]:
+    """Start what each case wants that nobody carries out: a training, a retirement."""
+    ledger = open_ledger(workspace)
+    ready = [one for one in ledger.undone_cases() if one.state is CaseState.OPEN]
+    lines = (
+        _attempt(case.model, "retire", lambda case=case: _carry_on(case, workspace))
+        for case in ready
+        if not ledger.halted(case.model)
+    )
+    return [line for line in lines if line]
+
+
+def _carry_on(case: Case, workspace: Workspace) -> Line:
+    # A case that came further is another cause: a run that was killed in a later step has not
+    # spent the attempts of the earlier ones.
+    cause = digest_of([case.id, len(case.steps)])
+    if case.action is not Action.RETRAIN:
+        return start(Start("retire", case.model, cause, {"case": case.id}))
+    done = start(Start("train", case.model, cause))
+    if done["done"] == SPENT:
+        why = f"No run of `train` came to its end: {SPENT}."
+        monitoring.settle_retrain(case.model, None, why, workspace, actor=ACTOR)
+    return done
+
+
+@task(name="cancel halted", task_run_name="cancel-halted", timeout_seconds=600, **RETRIED)
+@telling_little
+def cancel_halted(workspace: Workspace) -> list[Line]:
+    """Ask the automatic runs of halted models to end; what they still write is refused anyway."""
+    ledger = open_ledger(workspace)
+    halts = ledger.halts()
+    everyone = any(halt.model is None for halt in halts)
+    models = ledger.models() if everyone else [halt.model for halt in halts if halt.model]
+    lines: list[Line] = []
+    for model in models:
+        stopped = sum(cancel(verb, model) for verb in ("train", "retire"))
+        if stopped:
+            lines.append(_line(model, "train, retire", "halted", f"{stopped} run(s) cancelled"))
+    return lines
+
+
+def _for_each(
+    workspace: Workspace, verb: str, look: Callable[[ModelSpec], Line | None]
+) -> list[Line]:
+    """Look at each model whose spec is sound; what fails for one is said and stops no other."""
+    specs = [reading.spec for reading in read_all(workspace) if reading.spec is not None]
+    lines = [_attempt(spec.name, verb, lambda spec=spec: look(spec)) for spec in specs]
+    return [line for line in lines if line]
+
+
+def _attempt(model: str, verb: str, do: Callable[[], Line | None]) -> Line | None:
+    try:
+        return do()
+    except TenureError as error:
+        log.error("Nothing could be made up for '%s': %s", model, error)
+        return _line(model, verb, error.code, f"failed: {error}")
+
+
+def _line(model: str, verb: str, cause: str, done: str) -> Line:
+    return {"model": model, "verb": verb, "because of": cause, "done": done}
 
 
 def _to_take(spec: ModelSpec, workspace: Workspace) -> list[str]:

@@ -21,6 +21,7 @@ from prefect.exceptions import PrefectException
 
 from tenure.errors import TenureError
 from tenure.registry import Lease, open_ledger
+from tenure.registry.halts import is_automatic
 from tenure.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,11 @@ def actor() -> str:
     never more than claimed.
     """
     run = _run()
-    if run is None:
-        return "claimed:python"
+    return started_by(run) if run else "claimed:python"
+
+
+def started_by(run: FlowRun) -> str:
+    """Return who started a run, as far as the server knows."""
     told = [tag.removeprefix(ACTOR_TAG) for tag in run.tags if tag.startswith(ACTOR_TAG)]
     if told and told[0].startswith(_SAID_BY_OTHERS):
         return told[0]
@@ -53,6 +57,15 @@ def actor() -> str:
     if run.created_by and run.created_by.type == "AUTOMATION":
         return f"automation:{run.created_by.display_value or 'unnamed'}"
     return "claimed:prefect"
+
+
+def halt_of(model: str, workspace: Workspace, actor: str) -> str | None:
+    """Return why nothing may be done now: a person halted the model, and no person asks."""
+    halt = open_ledger(workspace).halted(model)
+    if halt is None or not is_automatic(actor):
+        return None
+    what = f"'{model}'" if halt.model else "all models"
+    return f"Automation of {what} is halted by {halt.by}: {halt.reason}"
 
 
 def label(name: str | None, *tags: str) -> None:

@@ -12,6 +12,8 @@ from tenure.cli.reading import history as history
 from tenure.cli.reading import models as models
 from tenure.cli.reading import show as show
 from tenure.cli.runs import ingest as ingest
+from tenure.cli.runs import monitor as monitor
+from tenure.cli.runs import retire as retire
 from tenure.cli.runs import score as score
 from tenure.cli.runs import train as train
 from tenure.cli.status import status as status

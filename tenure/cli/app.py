@@ -45,6 +45,8 @@ VERBS: dict[str, Verb] = {
     "ingest": Verb("runs", "Take in what arrived for a model, and follow the run."),
     "train": Verb("runs", "Train a model, judge it, and follow the run."),
     "score": Verb("runs", "Predict for files, and follow the run."),
+    "monitor": Verb("runs", "Judge the windows that closed, and follow the run."),
+    "retire": Verb("runs", "Take a version out of office, and follow the run."),
     "deploy": Verb("moving", "Let a version serve."),
     "rollback": Verb("moving", "Let the former champion serve again."),
     "predict": Verb("predicting", "Ask the endpoint, or the champion itself, for predictions."),

@@ -1,4 +1,4 @@
-"""How does `tenure ingest`, `train` or `score` start a run and follow it to its end?
+"""How does a verb that is a run, such as `tenure train`, start it and follow it to its end?
 
 By Prefect's API alone: the run is the deployment's, as if it had been started from its form.
 """
@@ -17,7 +17,15 @@ from uuid import uuid4
 import httpx
 import typer
 
-from tenure.cli.command import Command, Model, ProjectFolder, WorkspaceFolder, actor
+from tenure.cli.command import (
+    Command,
+    Model,
+    ProjectFolder,
+    Reason,
+    WorkspaceFolder,
+    actor,
+    must_say,
+)
 from tenure.cli.output import Block, Line
 from tenure.cli.prefect import api_address
 from tenure.errors import (
@@ -175,6 +183,53 @@ def score(
     return _carry_out("score", {"model": model}, place, follow=not no_follow)
 
 
+def monitor(
+    model: Model,
+    no_follow: NoFollow = False,
+    *,
+    workspace: WorkspaceFolder = None,
+    project: ProjectFolder = None,
+) -> Followed:
+    """Judge the windows of a model that have closed, and decide what follows."""
+    place = open_workspace(workspace, project)
+    load_spec(model, place)
+    return _carry_out("monitor", {"model": model}, place, follow=not no_follow)
+
+
+def retire(
+    model: Model,
+    version: Annotated[
+        int | None, typer.Argument(help="Its number; the champion if not given.", min=1)
+    ] = None,
+    *,
+    reason: Reason,
+    successor: Annotated[
+        int | None, typer.Option("--successor", help="The version that takes over.", min=1)
+    ] = None,
+    to_fallback: Annotated[
+        bool, typer.Option("--to-fallback", help="Let the model's fallback take over.")
+    ] = False,
+    no_follow: NoFollow = False,
+    workspace: WorkspaceFolder = None,
+    project: ProjectFolder = None,
+) -> Followed:
+    """Take a version out of office, safely and on the record.
+
+    The champion wants a successor, or its fallback; the fallback wants somebody's approval. What is
+    under way already goes on by itself.
+    """
+    place = open_workspace(workspace, project)
+    load_spec(model, place)
+    asked = {
+        "model": model,
+        "reason": must_say(reason),
+        "version": version,
+        "successor": successor,
+        "to_fallback": to_fallback,
+    }
+    return _carry_out("retire", asked, place, follow=not no_follow)
+
+
 def _carry_out(
     verb: str, parameters: dict[str, Any], workspace: Workspace, *, follow: bool
 ) -> Followed:
@@ -286,4 +341,13 @@ COMMANDS = {
         examples=("tenure train fraud", "tenure train fraud --require-promotion"),
     ),
     "score": Command(function=score, show=_show, examples=("tenure score fraud",)),
+    "monitor": Command(function=monitor, show=_show, examples=("tenure monitor fraud",)),
+    "retire": Command(
+        function=retire,
+        show=_show,
+        examples=(
+            'tenure retire fraud 7 -m "its data was wrong"',
+            'tenure retire fraud --successor 9 -m "a better one is there"',
+        ),
+    ),
 }

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,6 @@ class Stack:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.source = root / "data" / "loans"
         self.env = clean_environment(TENURE_WORKSPACE=str(root), TENURE_PROJECT=str(PROJECT))
 
     def tenure(self, *arguments: str, exit_code: int = 0) -> Any:
@@ -95,35 +96,64 @@ class Stack:
         address = f"{self.up['addresses']['api']}/events"
         httpx.post(address, json=events, timeout=20, trust_env=False).raise_for_status()
 
-    def try_ask(self) -> dict[str, Any] | None:
+    def source(self, model: str = "loans") -> Path:
+        """Return the folder where a model's batches arrive."""
+        return self.root / "data" / model
+
+    def try_ask(self, model: str = "loans") -> dict[str, Any] | None:
         """Ask for one prediction; None while nobody serves."""
-        answer = self.endpoint("/v1/models/loans:predict", ROWS)
+        answer = self.endpoint(f"/v1/models/{model}:predict", ROWS)
         return answer.json() if answer.status_code == 200 else None
 
-    def ask(self) -> dict[str, Any]:
+    def ask(self, model: str = "loans") -> dict[str, Any]:
         """Ask the endpoint for one prediction; any failure fails the test."""
-        answer = self.endpoint("/v1/models/loans:predict", ROWS)
+        answer = self.endpoint(f"/v1/models/{model}:predict", ROWS)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def champion(self) -> int | None:
-        (line,) = [one for one in self.tenure("models") if one["model"] == "loans"]
+    def champion(self, model: str = "loans") -> int | None:
+        (line,) = [one for one in self.tenure("models") if one["model"] == model]
         return line["champion"]
 
-    def drop(self, name: str, rows: int, seed: int, **how: Any) -> Path:
+    def drop(self, name: str, rows: int, seed: int, *, model: str = "loans", **how: Any) -> Path:
         """Let a file arrive as a careful sender does it: written elsewhere, then renamed."""
-        fresh = self.source / f".{name}.part"
+        fresh = self.source(model) / f".{name}.part"
         make_batch(rows, seed, **how).to_csv(fresh, index=False)
-        return fresh.replace(self.source / name)
+        return fresh.replace(self.source(model) / name)
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """`tenure up --detach` in a folder with a blank in its path; `tenure down` at the end."""
-    root = tmp_path_factory.mktemp("acceptance") / "a workspace"
-    for folder in ("config/models", "config/expectations", "data/loans"):
+class Traffic:
+    """Requests one after the other, until it is stopped; remembers every answer."""
+
+    def __init__(self, stack: Stack, model: str = "loans") -> None:
+        self.stack, self.model, self.stop = stack, model, threading.Event()
+        self.versions: list[int] = []
+        self.failures: list[str] = []
+        self.thread = threading.Thread(target=self._ask, daemon=True)
+
+    def _ask(self) -> None:
+        while not self.stop.wait(0.05):
+            try:
+                self.versions.append(self.stack.ask(self.model)["version"])
+            except (AssertionError, httpx.HTTPError) as error:
+                self.failures.append(repr(error))
+
+    def __enter__(self) -> Traffic:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join()
+
+
+@contextmanager
+def brought_up(root: Path, specs: dict[str, str]) -> Iterator[Stack]:
+    """`tenure up --detach` in a folder with these specs; `tenure down` at the end."""
+    for folder in ("config/models", "config/expectations", *(f"data/{name}" for name in specs)):
         (root / folder).mkdir(parents=True)
-    (root / "config/models/loans.yaml").write_text(SPEC)
+    for name, spec in specs.items():
+        (root / f"config/models/{name}.yaml").write_text(spec)
     ports = f"ports: {{prefect: {free_port()}, endpoint: {free_port()}}}\n"
     (root / "config/settings.yaml").write_text(ports)
     plant_seed(root / ".tenure" / "prefect")
@@ -135,3 +165,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield made
     finally:
         made.tenure("down")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One model in a folder with a blank in its path."""
+    root = tmp_path_factory.mktemp("acceptance") / "a workspace"
+    with brought_up(root, {"loans": SPEC}) as made:
+        yield made

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from uuid import uuid4
 
 import httpx
 import psutil
 import pytest
 
+from tests.acceptance.conftest import Traffic
 from tests.servers import eventually, is_ready
 
 pytestmark = pytest.mark.acceptance
@@ -22,29 +22,8 @@ pytestmark = pytest.mark.acceptance
 ARRIVALS = {"event": {"name": ["tenure.batch_arrived"]}, "order": "DESC"}
 AT_WORK = ("SCHEDULED", "PENDING", "RUNNING")
 
-
-class Traffic:
-    """Requests one after the other, until it is stopped; remembers every answer."""
-
-    def __init__(self, stack):
-        self.stack, self.stop = stack, threading.Event()
-        self.versions, self.failures = [], []
-        self.thread = threading.Thread(target=self._ask, daemon=True)
-
-    def _ask(self):
-        while not self.stop.wait(0.05):
-            try:
-                self.versions.append(self.stack.ask()["version"])
-            except (AssertionError, httpx.HTTPError) as error:
-                self.failures.append(repr(error))
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
+SECOND = 3
+"""The number of the second fit; 2 is the fallback's, which came with the first."""
 
 
 def quiet(stack):
@@ -118,19 +97,19 @@ def test_the_endpoint_answers_before_during_and_after_a_swap(stack):
     with Traffic(stack) as traffic:
         eventually(lambda: traffic.versions)
         stack.drop("tuesday.csv", 2000, seed=2)
-        eventually(lambda: traffic.versions[-1] == 2)
+        eventually(lambda: traffic.versions[-1] == SECOND)
     assert traffic.failures == []
     assert sorted(traffic.versions) == traffic.versions
-    assert set(traffic.versions) == {1, 2}
+    assert set(traffic.versions) == {1, SECOND}
 
 
 def test_a_bad_file_is_quarantined_and_the_champion_untouched(stack):
-    (stack.source / "wednesday.csv").write_text("income,repaid\n1.0,1\n2.0,0\n")
+    (stack.source() / "wednesday.csv").write_text("income,repaid\n1.0,1\n2.0,0\n")
     quarantined = eventually(lambda: stack.tenure("quarantine", "list"))
     assert [one["name"] for one in quarantined] == ["wednesday.csv"]
     assert "debt" in quarantined[0]["reason"]
-    assert stack.champion() == 2
-    assert stack.ask()["version"] == 2
+    assert stack.champion() == SECOND
+    assert stack.ask()["version"] == SECOND
 
 
 def test_a_doubled_event_has_one_effect(stack):
@@ -162,7 +141,7 @@ def test_an_event_that_led_to_nothing_is_made_up_for(stack):
 
 
 def test_a_person_starts_a_run_and_follows_it(stack):
-    eventually(lambda: len(stack.tenure("show", "loans")["versions"]) == 3)
+    eventually(lambda: len(stack.tenure("show", "loans")["versions"]) == 4)
     eventually(lambda: quiet(stack))
     followed = stack.tenure("train", "loans")
     assert followed["state"] == "Skipped"

@@ -100,3 +100,19 @@ def test_each_difference_is_named():
     assert differences("deploy", [FRAUD, IRIS], standing("deploy", [FRAUD])) == [
         "choices of deploy: fraud, iris"
     ]
+
+
+def test_the_models_of_the_loop_have_forms_that_say_what_is_wanted():
+    made = {verb: build(verb, [FRAUD])._parameter_openapi_schema for verb in VERBS}
+    approve = made["approve"].properties
+    assert approve["decision"]["enum"] == ["approve", "decline"]
+    for verb in ("monitor", "retire", "restore", "approve"):
+        assert made[verb].properties["model"]["enum"] == ["fraud"]
+        assert all(each["description"] for each in made[verb].properties.values())
+
+
+def test_a_monitors_schedule_is_seen_ahead_like_any_other():
+    watched = spec("fraud", monitor="15 * * * *")
+    (only,) = schedules_of("monitor", [watched, IRIS])
+    assert only.slug == "fraud"
+    assert only.parameters == {"model": "fraud"}

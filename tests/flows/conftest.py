@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,8 +30,8 @@ def loans(workspace: Workspace, api: str) -> Iterator[Workspace]:
         yield workspace
 
 
-def drop(workspace: Workspace, name: str, rows: int, seed: int, *, early: bool = False) -> Path:
+def drop(workspace: Workspace, name: str, rows: int, seed: int, **how: Any) -> Path:
     """Put a batch into the model's source."""
     file = workspace.root / "data/loans" / name
-    make_batch(rows, seed, early=early).to_csv(file, index=False)
+    make_batch(rows, seed, **how).to_csv(file, index=False)
     return file

@@ -36,3 +36,12 @@ def test_an_event_has_every_key_whatever_the_row_holds():
 
 def test_the_same_row_is_the_same_event():
     assert as_event(row())["id"] == as_event(row())["id"]
+
+
+def test_an_event_says_whether_its_case_can_be_carried_out():
+    decided = as_event(row(action="retire", case="c" * 64, opened={"state": "open"}))
+    assert decided["resource"]["tenure.action"] == "retire"
+    assert decided["resource"]["tenure.case-state"] == "open"
+    assert decided["payload"]["case"] == "c" * 64
+    held_back = as_event(row(action="retire", case=""))
+    assert held_back["resource"]["tenure.case-state"] == "none"

@@ -46,6 +46,8 @@ ISSUE = {
     "rollback",
     "predict",
     "score",
+    "monitor",
+    "retire",
     "models",
     "show",
     "history",

@@ -1,0 +1,197 @@
+"""What no event led to is done all the same, once, and only a few times if it fails."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import Failed, Running
+
+from deployments.replay import replay
+from deployments.sync import sync
+from flows.reconcile import reconcile
+from tasks import reconciling, starting, watchdog
+from tenure.records import Action, Case, CaseState, Cause
+from tenure.registry import open_ledger
+from tenure.workspace import open_workspace
+from tests.acceptance.conftest import SPEC
+from tests.servers import PROJECT
+
+NOW = datetime.now(UTC)
+NO_ARRIVAL = SPEC.replace('make_model"', 'make_model", on_arrival: false')
+
+
+@pytest.fixture(scope="module")
+def deployments(api, tmp_path_factory):
+    """The deployments that runs are started from; nobody carries them out."""
+    root = tmp_path_factory.mktemp("deployments")
+    (root / "config/models").mkdir(parents=True)
+    (root / "config/models/loans.yaml").write_text(NO_ARRIVAL)
+    made = open_workspace(root, project=PROJECT)
+    with replay(made, api=api):
+        sync(made, verbs=("train", "retire"))
+
+
+@pytest.fixture
+def deployed(loans, deployments):
+    """The model, and a server that has the deployments and no run that waits."""
+    (loans.models_folder / "loans.yaml").write_text(NO_ARRIVAL)
+    yield loans
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(limit=200):
+            if run.deployment_id and run.state and not run.auto_scheduled:
+                client.delete_flow_run(run.id)
+
+
+def case(**facts):
+    about = {
+        "id": "c" * 64,
+        "model": "loans",
+        "version": 1,
+        "epoch": 1,
+        "action": Action.RETIRE,
+        "cause": Cause.PERFORMANCE,
+        "reason": "accuracy 0.31 is below 0.5.",
+        "state": CaseState.OPEN,
+        "opened_by": "automation:tenure-monitor",
+        "opened_at": NOW,
+    }
+    return Case(**(about | facts))
+
+
+def opened(workspace, **facts):
+    one = case(**facts)
+    return open_ledger(workspace).open_case(one, actor=one.opened_by, evidence="readings")
+
+
+def started(verb):
+    """The runs of a verb that wait, oldest first."""
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(f"{verb}/{verb}")
+        found = [run for run in client.read_flow_runs() if run.deployment_id == deployment.id]
+    return sorted((run for run in found if not run.auto_scheduled), key=lambda run: run.created)
+
+
+def make_up(workspace):
+    """Do what `reconcile` does about time, halts and cases, without its run."""
+    for step in (reconciling.cancel_halted, reconciling.let_time_act, reconciling.carry_on_cases):
+        step.fn(workspace)
+
+
+def test_a_retirement_that_no_event_started_is_started_once(deployed):
+    wanted = opened(deployed)
+    assert reconcile(return_state=True).name == "Completed"
+    assert reconcile(return_state=True).name == "Completed"
+    (run,) = started("retire")
+    assert run.parameters == {"model": "loans", "case": wanted.id}
+    assert "by:system:reconcile" in run.tags
+
+
+def test_a_retrain_that_no_event_started_is_started(deployed):
+    opened(deployed, action=Action.RETRAIN)
+    make_up(deployed)
+    (run,) = started("train")
+    assert run.parameters == {"model": "loans"}
+
+
+def test_a_run_at_work_is_not_started_again(deployed):
+    opened(deployed)
+    make_up(deployed)
+    (run,) = started("retire")
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, Running(), force=True)
+    make_up(deployed)
+    assert len(started("retire")) == 1
+
+
+def test_a_training_that_fails_again_and_again_ends_its_case(deployed):
+    wanted = opened(deployed, action=Action.RETRAIN)
+    for attempt in range(starting.ATTEMPTS):
+        make_up(deployed)
+        runs = started("train")
+        assert len(runs) == attempt + 1
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(runs[-1].id, Failed(), force=True)
+    assert not open_ledger(deployed).case(wanted.id).is_over
+    make_up(deployed)
+    assert len(started("train")) == starting.ATTEMPTS
+    assert open_ledger(deployed).case(wanted.id).state is CaseState.CLOSED
+
+
+def test_a_case_that_waits_starts_nothing(deployed):
+    opened(deployed, state=CaseState.WAITING, approvals_wanted=1)
+    make_up(deployed)
+    assert started("retire") == []
+
+
+@pytest.mark.parametrize(
+    ("then", "state", "runs"), [("retire", CaseState.OPEN, 1), ("keep", CaseState.DECLINED, 0)]
+)
+def test_a_deadline_that_passed_takes_the_action_that_the_spec_names(deployed, then, state, runs):
+    waiting = {"state": CaseState.WAITING, "approvals_wanted": 1, "on_timeout": then}
+    wanted = opened(deployed, **waiting, deadline_at=NOW - timedelta(seconds=1))
+    make_up(deployed)
+    assert open_ledger(deployed).case(wanted.id).state is state
+    assert len(started("retire")) == runs
+
+
+@pytest.mark.parametrize("scope", ["loans", None])
+def test_nothing_is_started_while_a_person_halts_it_and_all_of_it_after(deployed, scope):
+    ledger = open_ledger(deployed)
+    wanted = opened(deployed)
+    late = {"state": CaseState.WAITING, "approvals_wanted": 1, "on_timeout": "retire"}
+    ledger.halt(scope, actor="person:ann", reason="the feed is looked at")
+    make_up(deployed)
+    assert started("retire") == []
+    ledger.resume(scope, actor="person:ann", reason="the feed is right")
+    ledger.close_case(wanted.id, actor="person:ann", outcome="Done.", record=None, now=NOW)
+    opened(deployed, id="d" * 64, **late, deadline_at=NOW - timedelta(seconds=1))
+    make_up(deployed)
+    assert len(started("retire")) == 1
+
+
+def test_what_works_for_a_halted_model_is_asked_to_end_unless_a_person_started_it(deployed):
+    opened(deployed)
+    make_up(deployed)
+    (ours,) = started("retire")
+    with get_client(sync_client=True) as client:
+        retire = client.read_deployment_by_name("retire/retire")
+        theirs = client.create_flow_run_from_deployment(
+            retire.id, parameters={"model": "loans", "case": "c" * 64}, tags=["by:claimed:ann"]
+        )
+        for run in (ours, theirs):
+            client.set_flow_run_state(run.id, Running(), force=True)
+        open_ledger(deployed).halt("loans", actor="person:ann", reason="the feed is looked at")
+        make_up(deployed)
+        assert client.read_flow_run(ours.id).state.is_cancelling()
+        assert client.read_flow_run(theirs.id).state.is_running()
+
+
+def test_a_model_in_trouble_holds_up_no_other(deployed):
+    (deployed.models_folder / "cards.yaml").write_text(
+        NO_ARRIVAL.replace("name: loans", "name: cards").replace("data/loans", "nowhere/cards")
+    )
+    opened(deployed)
+    reconcile()
+    assert len(started("retire")) == 1
+
+
+def test_an_automation_that_is_gone_or_off_raises_an_alarm(deployed, monkeypatch):
+    there = dict.fromkeys(watchdog.EVERY, True)
+    monkeypatch.setattr(watchdog, "states", lambda: there)
+    assert watchdog.look.fn("", deployed) == []
+    there[watchdog.RETIRE] = False
+    del there[watchdog.INGEST]
+    told = f"{watchdog.INGEST}: {watchdog.GONE}. {watchdog.RETIRE}: {watchdog.OFF}."
+    assert reconcile(return_state=True).message == told
+
+
+def test_an_alarm_is_heard_while_another_run_reconciles(deployed, monkeypatch):
+    monkeypatch.setattr(watchdog, "states", lambda: dict.fromkeys(watchdog.EVERY, True))
+    ledger = open_ledger(deployed)
+    lease = ledger.acquire_lease("reconcile:all", holder="run:another", ttl_s=60)
+    said = "tenure-retire: the deployment is gone"
+    assert said in reconcile(said, return_state=True).message
+    assert reconcile(return_state=True).name == "Skipped"
+    ledger.release_lease(lease)
