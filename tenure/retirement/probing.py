@@ -105,9 +105,11 @@ def _servers(model: str, version: int, workspace: Workspace) -> list[Tried]:
 def _ask(address: str, path: str) -> int | None:
     """Return the status that an address answers with, None where nobody does."""
     parts = urlsplit(address)
+    if not parts.port:
+        return None
     host = parts.hostname or "127.0.0.1"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
-    connection = http.client.HTTPConnection(host, parts.port or 80, timeout=_ANSWER_S)
+    connection = http.client.HTTPConnection(host, parts.port, timeout=_ANSWER_S)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

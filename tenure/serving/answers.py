@@ -64,10 +64,20 @@ def model(reference: Reference) -> bytes:
 
 
 def models(standing: Standing) -> bytes:
-    """Return what serves, and which models have nothing that serves."""
+    """Return what serves, which models have nothing that serves, and whose slot is left vacant."""
     serving = [_short(each) for _, each in sorted(standing.serving.items())]
-    vacant = sorted(standing.named - standing.serving.keys())
-    return orjson.dumps({"models": serving, "without_champion": vacant})
+    without = sorted(standing.named - standing.serving.keys())
+    vacant = [
+        {"model": name, "epoch": each.epoch, "since": each.since, "reason": each.reason}
+        for name, each in sorted(standing.vacant.items())
+    ]
+    found = {"models": serving, "without_champion": without, "vacant": vacant}
+    return orjson.dumps(found, option=_DUMP)
+
+
+def version_address(model: str, version: int) -> str:
+    """Return where one version of a model is asked."""
+    return f"/v1/models/{model}/versions/{version}:predict"
 
 
 def readiness(standing: Standing, *, is_draining: bool, log: dict[str, Any]) -> tuple[int, bytes]:

@@ -17,14 +17,14 @@ from typing import Any
 
 from tenure.errors import TenureError
 from tenure.predictions import PredictionLog
-from tenure.serving import answers
+from tenure.serving import absent, answers
 from tenure.serving.bodies import CLOSE, ClientLeft, Receive, read_body
 from tenure.serving.folder import read_page
 from tenure.serving.hosts import host_of
 from tenure.serving.instances import read_ask
 from tenure.serving.limits import Limits
 from tenure.serving.predicting import Job
-from tenure.serving.problems import MEDIA_TYPE, Headers, Problem, from_error, retry_after
+from tenure.serving.problems import MEDIA_TYPE, Headers, Problem, from_error
 from tenure.serving.router import Reference, Router
 from tenure.serving.worker import Worker
 
@@ -34,7 +34,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
 Answer = tuple[int, Headers, bytes]
 
-_MODEL = re.compile(r"/v1/models/([a-z][a-z0-9-]{0,47})(:predict)?", re.ASCII)
+_MODEL = re.compile(
+    r"/v1/models/([a-z][a-z0-9-]{0,47})(?:/versions/([1-9]\d{0,8}))?(:predict)?", re.ASCII
+)
 
 
 class Application:
@@ -114,12 +116,13 @@ class Application:
             raise Problem(421, "wrong-host", detail, headers=[CLOSE])
         path, method = scope["path"], scope["method"]
         matched = _MODEL.fullmatch(path)
-        if matched is not None and matched[2]:
+        if matched is not None and matched[3]:
             _only(method, "POST")
-            return await self._predict(matched[1], headers, receive)
+            reference = await self._asked(matched[1], matched[2])
+            return await self._predict(reference, headers, receive)
         _only(method, "GET", "HEAD")
         if matched is not None:
-            reference = self._reference(matched[1])
+            reference = await self._asked(matched[1], matched[2])
             return (
                 200,
                 [answers.JSON, *answers.version_headers(reference)],
@@ -148,8 +151,9 @@ class Application:
             return 200, headers, body
         raise Problem(404, "no-route", "There is no such address here.")
 
-    async def _predict(self, model: str, headers: dict[bytes, bytes], receive: Receive) -> Answer:
-        reference = self._reference(model)
+    async def _predict(
+        self, reference: Reference, headers: dict[bytes, bytes], receive: Receive
+    ) -> Answer:
         _check_media(headers)
         body = await read_body(headers, receive, self.limits)
         ask = read_ask(body, reference.runtime.asked, self.limits)
@@ -160,15 +164,19 @@ class Application:
             await self.worker.run(job.answer, receive),
         )
 
-    def _reference(self, model: str) -> Reference:
+    async def _asked(self, model: str, version: str | None) -> Reference:
+        """Return what answers at an address; raise the problem that a client reads otherwise."""
         reference = self.router.reference(model)
-        if reference is not None:
+        if version is None:
+            if model in self.router.standing.closed:
+                raise absent.closed(model, self.router.standing)
+            if reference is None:
+                raise absent.without(model, self.router.standing)
             return reference
-        standing = self.router.standing
-        if model in standing.named or not standing.looked:
-            detail = "; ".join(standing.reasons()) or f"Model '{model}' has no champion yet."
-            raise Problem(503, "no-champion", detail, headers=[retry_after(5)])
-        raise Problem(404, "no-model", f"There is no model '{model}'. /v1/models lists them.")
+        if reference is not None and reference.version == int(version):
+            return reference
+        stage = await asyncio.to_thread(self.router.stage, model, int(version))
+        raise absent.not_serving(model, int(version), stage, reference)
 
 
 def _only(method: str, *allowed: str) -> None:

@@ -9,7 +9,7 @@ from tenure.predictions import PredictionLog, spool_folder
 from tenure.serving.application import Application
 from tenure.serving.hosts import allowed_hosts
 from tenure.serving.limits import Limits
-from tenure.serving.loading import LedgerReader, version_loader
+from tenure.serving.loading import Closing, LedgerReader, stage_reader, version_loader
 from tenure.serving.reporting import Reporter
 from tenure.serving.router import Router
 from tenure.spec import model_names
@@ -49,6 +49,8 @@ def build_app(
         read=LedgerReader(workspace),
         load=version_loader(workspace),
         names=partial(_names, workspace),
+        stage=stage_reader(workspace),
+        is_closed=Closing(workspace),
         changed=reporter.tell,
     )
     app = Application(

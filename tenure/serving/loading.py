@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from tenure.errors import ArtifactRefused, LedgerMissing
-from tenure.records import Assignment, Column, Version
+from tenure.errors import ArtifactRefused, LedgerMissing, TenureError, VersionNotFound
+from tenure.records import Assignment, Column, GateVerdict, Stage, Version
 from tenure.registry import load_version, open_ledger, open_store
 from tenure.registry.agreement import must_agree
 from tenure.registry.artifacts import check_golden, check_manifest, named
@@ -23,6 +23,7 @@ from tenure.registry.manifests import Manifest
 from tenure.registry.opening import format_file, ledger_file
 from tenure.serving.rules import ServingRules, rules_of
 from tenure.serving.runtime import Runtime
+from tenure.spec import load_spec
 from tenure.workspace import Workspace
 
 
@@ -98,6 +99,48 @@ def version_loader(workspace: Workspace) -> Callable[[Assignment], Runtime]:
         return load_runtime(version, workspace)
 
     return load
+
+
+def stage_reader(workspace: Workspace) -> Callable[[str, int], Stage | None]:
+    """Return how a router learns how fit a version is; None where there is no such version."""
+
+    def stage(model: str, number: int) -> Stage | None:
+        if not format_file(workspace).exists():
+            return None
+        try:
+            return open_ledger(workspace).version(model, number).stage
+        except VersionNotFound:
+            return None
+
+    return stage
+
+
+class Closing:
+    """Says whether a model's own address is gone: its champion was retired, and its spec says so.
+
+    Asked again only when the slot has moved.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._known: dict[str, tuple[int, bool]] = {}
+
+    def __call__(self, slot: Assignment) -> bool:
+        """Return whether requests for the model are answered by 410."""
+        known = self._known.get(slot.model)
+        if known is None or known[0] != slot.epoch:
+            known = self._known[slot.model] = (slot.epoch, self._asked(slot))
+        return known[1]
+
+    def _asked(self, slot: Assignment) -> bool:
+        try:
+            if slot.version is not None:
+                judged = open_ledger(self._workspace).evaluation(slot.model, slot.version)
+                if judged.verdict is not GateVerdict.FALLBACK:
+                    return False
+            return load_spec(slot.model, self._workspace).retirement.answer == "gone"
+        except TenureError:
+            return False
 
 
 class LedgerReader:

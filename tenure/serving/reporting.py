@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 
 from tenure.predictions import PredictionLog
 from tenure.predictions.status import (
@@ -88,4 +89,7 @@ class Reporter:
             },
             reasons=standing.reasons(),
             dropped=self._log.dropped,
+            vacant={name: each.epoch for name, each in standing.vacant.items()},
+            held={name: list(versions) for name, versions in standing.held.items()},
+            freed={name: asdict(each) for name, each in standing.freed.items()},
         )

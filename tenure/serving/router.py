@@ -3,7 +3,8 @@
 A thread looks at the ledger's head some ten times a second. When a champion's slot has moved, the
 new version is loaded beside the old one, verified and warmed, and then one reference is replaced: a
 request takes its reference once and is answered by one version, whole. What cannot be loaded
-changes nothing; nor does a ledger that is missing, damaged or locked. No ledger is made here.
+changes nothing, unless what serves was retired: that answers no more, whatever comes after it. A
+ledger that is missing, damaged or locked changes nothing either. No ledger is made here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from tenure.errors import TenureError
-from tenure.records import Assignment, Slot
+from tenure.records import Assignment, Slot, Stage
+from tenure.serving.leaving import Freed, Leaving
 from tenure.serving.runtime import Runtime
 from tenure.workspace import Workspace
 
@@ -25,6 +27,8 @@ _log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.1
 _RETRY_FIRST_S = 1.0
 _RETRY_MOST_S = 30.0
+GONE = frozenset({Stage.RETIRED, Stage.ARCHIVED, Stage.PURGED})
+"""A version in one of these stages answers nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,9 @@ class Standing:
         ledger: why the ledger cannot be read, None while it can.
         looked: whether the ledger was ever read.
         named: models that have a spec or a slot.
+        closed: models whose own address is gone, though a fallback may hold the slot.
+        held: by model, versions that left and that requests in flight still hold.
+        freed: by model, what left memory last.
     """
 
     serving: dict[str, Reference] = field(default_factory=dict)
@@ -69,11 +76,24 @@ class Standing:
     ledger: str | None = None
     looked: bool = False
     named: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
+    held: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    freed: dict[str, Freed] = field(default_factory=dict)
+
+    @property
+    def vacant(self) -> dict[str, Assignment]:
+        """By model whose slot is vacant and that serves nothing, since when and why."""
+        return {
+            model: each
+            for model, each in self.wanted.items()
+            if each.version is None and model not in self.serving
+        }
 
     @property
     def is_ready(self) -> bool:
         """Whether every champion of the ledger has a verified version in memory."""
-        return self.looked and self.wanted.keys() <= self.serving.keys()
+        wanted = {model for model, each in self.wanted.items() if each.version is not None}
+        return self.looked and wanted <= self.serving.keys()
 
     def reasons(self) -> list[str]:
         """Return in sentences what is not as it should be; none means all is well."""
@@ -94,6 +114,8 @@ def _about(
 ) -> list[str]:
     if served is not None and (served.version, served.epoch) == (wanted.version, wanted.epoch):
         return []
+    if wanted.version is None:
+        return [f"The slot of '{model}' is vacant; what served is let go."] if served else []
     holds = f"Version {served.version} keeps serving." if served else "Nothing serves."
     name = f"version {wanted.version} of '{model}' (epoch {wanted.epoch})"
     if obstacle is None:
@@ -109,6 +131,9 @@ class Router:
             raises a TenureError where the ledger cannot be read.
         load: returns a verified, warmed runtime; raises a TenureError where that fails.
         names: returns the models that have a spec.
+        stage: returns how fit a version is, None for one that is unknown; raises a TenureError
+            where the ledger cannot be read.
+        is_closed: says of a slot whether the model's own address is gone by it.
         changed: called after each change of what stands, from the router's thread.
     """
 
@@ -119,13 +144,17 @@ class Router:
         read: Callable[[], list[Assignment] | None],
         load: Callable[[Assignment], Runtime],
         names: Callable[[], frozenset[str]],
+        stage: Callable[[str, int], Stage | None],
+        is_closed: Callable[[Assignment], bool],
         changed: Callable[[Standing], None],
         every_s: float = LOOK_EVERY_S,
     ) -> None:
         self.workspace = workspace
         self.standing = Standing()
         self._read, self._load, self._names = read, load, names
+        self.stage, self._is_closed = stage, is_closed
         self._changed = changed
+        self._leaving = Leaving()
         self._every_s = every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="tenure-router", daemon=True)
@@ -156,6 +185,8 @@ class Router:
     def look(self) -> None:
         """Look at the ledger once and do what it asks for."""
         before = self.standing
+        freed = self._leaving.look()
+        self._put(held=self._leaving.held(), freed={**self.standing.freed, **freed})
         self._see()
         for model, wanted in self.standing.wanted.items():
             if self._stop.is_set():
@@ -175,7 +206,9 @@ class Router:
             self._put(ledger=None, looked=True, named=names | self.standing.wanted.keys())
             return
         wanted = {slot.model: slot for slot in slots if slot.slot is Slot.CHAMPION}
-        self._put(wanted=wanted, ledger=None, looked=True, named=names | wanted.keys())
+        closed = frozenset(slot.model for slot in wanted.values() if self._is_closed(slot))
+        said = {"ledger": None, "looked": True, "named": names | wanted.keys()}
+        self._put(wanted=wanted, closed=closed, **said)
 
     def _put(self, **changes: object) -> None:
         if any(getattr(self.standing, name) != value for name, value in changes.items()):
@@ -183,8 +216,13 @@ class Router:
 
     def _follow(self, model: str, wanted: Assignment) -> None:
         served = self.standing.serving.get(model)
-        if wanted.version is None or (
-            served is not None and (served.version, served.epoch) == (wanted.version, wanted.epoch)
+        if wanted.version is None:
+            if served is not None:
+                self._drop(served)
+            return
+        if served is not None and (served.version, served.epoch) == (
+            wanted.version,
+            wanted.epoch,
         ):
             return
         obstacle = self._obstacle(model, wanted)
@@ -204,6 +242,23 @@ class Router:
             self._note(model, wanted, f"{type(error).__name__}.", tried)
         else:
             self._serve(_referring(wanted, runtime))
+            if served is not None:
+                self._leaving.add(served.runtime)
+            return
+        if served is not None and self._is_gone(served):
+            self._drop(served)
+
+    def _is_gone(self, served: Reference) -> bool:
+        try:
+            return self.stage(served.model, served.version) in GONE
+        except TenureError:
+            return False
+
+    def _drop(self, served: Reference) -> None:
+        left = {name: each for name, each in self.standing.serving.items() if name != served.model}
+        self._put(serving=left)
+        self._leaving.add(served.runtime)
+        _log.info("version %s of '%s' serves no more", served.version, served.model)
 
     def _obstacle(self, model: str, wanted: Assignment) -> Obstacle | None:
         found = self.standing.obstacles.get(model)

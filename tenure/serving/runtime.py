@@ -36,7 +36,7 @@ class Predicted:
     not_finite: list[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Runtime:
     """A version in memory, ready to predict; used by one thread at a time.
 
