@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenure.cli.automations import AutomationLine, look_after
 from tenure.cli.command import Command, ProjectFolder, WorkspaceFolder
 from tenure.cli.looking import ledger_if_any
 from tenure.cli.output import Block, Line, Table, size
@@ -47,7 +48,10 @@ class ServerLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A workspace at a glance; `head` is SEQ:DIGEST of the record, to keep elsewhere."""
+    """A workspace at a glance; `head` is SEQ:DIGEST of the record, to keep elsewhere.
+
+    `automations` are those of Prefect's that do not do their work; None where no server answers.
+    """
 
     workspace: str
     is_simulated: bool
@@ -57,13 +61,14 @@ class Status:
     addresses: dict[str, str]
     servers: tuple[ServerLine, ...]
     notes: tuple[str, ...]
+    automations: tuple[AutomationLine, ...] | None = None
 
 
 def status(*, workspace: WorkspaceFolder = None, project: ProjectFolder = None) -> Status:
     """Show who serves, what is stored, the head of the record, and where the servers are.
 
-    Keep the head somewhere else: `tenure verify --head SEQ:DIGEST` then finds a record that was
-    put back to an older state, too.
+    Names the automations in Prefect that were deleted or disabled. Keep the head somewhere else:
+    `tenure verify --head SEQ:DIGEST` then finds a record that was put back to an older state, too.
     """
     opened = open_workspace(workspace, project)
     ledger = ledger_if_any(opened)
@@ -81,6 +86,7 @@ def status(*, workspace: WorkspaceFolder = None, project: ProjectFolder = None) 
             for name, one in (up.parts.items() if up else ())
         ),
         notes=up.notes if up else (),
+        automations=look_after(opened),
     )
 
 
@@ -133,6 +139,8 @@ def _show(found: Status) -> Iterator[Block]:
     else:
         yield Line("nothing is up; `tenure up` starts everything")
     yield from (Line(note, "yellow") for note in found.notes)
+    for one in found.automations or ():
+        yield Line(f"automation {one.automation} is {one.trouble}", "red")
 
 
 COMMANDS = {

@@ -1,0 +1,62 @@
+"""An automation that somebody deleted or disabled is named; only a person enables one again."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import get_client
+
+from deployments.automations import wanted
+from deployments.build import VERBS
+from deployments.sync import sync
+from tenure.cli.automations import GONE, OFF, expected, look_after
+from tenure.cli.status import status
+from tenure.spec import load_all
+from tests.flows.conftest import api, loans
+
+__all__ = ["api", "loans"]
+
+
+@pytest.fixture
+def synced(loans, api, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", api)
+    sync(loans)
+    return loans
+
+
+def troubles(workspace):
+    return {one.automation: one.trouble for one in look_after(workspace)}
+
+
+def by_name(name):
+    with get_client(sync_client=True) as client:
+        return next(one for one in client.read_automations() if one.name == name)
+
+
+def test_what_is_expected_is_what_a_sync_makes(loans):
+    specs, ids = load_all(loans), {verb: uuid4() for verb in VERBS}
+    for some in ([], specs):
+        assert expected(some) == {one.name for one in wanted(some, ids)}
+
+
+def test_one_that_is_disabled_or_gone_is_named_until_somebody_acts(synced):
+    assert troubles(synced) == {}
+    ingest, zombies = by_name("tenure-ingest"), by_name("tenure-crash-zombies")
+    with get_client(sync_client=True) as client:
+        client.pause_automation(ingest.id)
+        client.delete_automation(zombies.id)
+    assert troubles(synced) == {"tenure-ingest": OFF, "tenure-crash-zombies": GONE}
+    found = status(workspace=synced.root, project=synced.project)
+    assert {one.automation for one in found.automations} == {ingest.name, zombies.name}
+    sync(synced)
+    assert troubles(synced) == {"tenure-ingest": OFF}
+    with get_client(sync_client=True) as client:
+        client.resume_automation(ingest.id)
+    assert troubles(synced) == {}
+
+
+def test_without_a_server_nothing_is_said_of_them(loans, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    assert look_after(loans) is None
+    assert status(workspace=loans.root, project=loans.project).automations is None
