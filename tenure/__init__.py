@@ -13,11 +13,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "approve": "controlling",
     "backup": "keeping",
+    "cases": "controlling",
     "check": "checking",
     "deploy": "moving",
     "down": "up",
     "explain": "telling",
+    "halt": "controlling",
     "history": "reading",
     "ingest": "runs",
     "logs": "up",
@@ -27,7 +30,9 @@ _HOMES = {
     "page": "telling",
     "plan": "planning",
     "predict": "predicting",
+    "restore": "controlling",
     "restore_backup": "keeping",
+    "resume": "controlling",
     "retire": "runs",
     "rollback": "moving",
     "score": "runs",

@@ -1,5 +1,10 @@
 from tenure.cli import quarantine as quarantine
 from tenure.cli.checking import check as check
+from tenure.cli.controlling import approve as approve
+from tenure.cli.controlling import cases as cases
+from tenure.cli.controlling import halt as halt
+from tenure.cli.controlling import restore as restore
+from tenure.cli.controlling import resume as resume
 from tenure.cli.keeping import backup as backup
 from tenure.cli.keeping import restore_backup as restore_backup
 from tenure.cli.keeping import upgrade as upgrade

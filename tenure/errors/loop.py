@@ -156,3 +156,9 @@ class NotAPerson(RefusedByState):
 
     says = "{actor} is no person; only people {what}. Nothing was changed."
     http_status = 403
+
+
+class HaltsNothing(BadInput):
+    """A halt is for one model or for all, and says which."""
+
+    says = "`tenure {verb}` wants a model or --all; got {got}. Nothing was changed."
