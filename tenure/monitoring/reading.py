@@ -327,7 +327,7 @@ def _usual(seen: _Seen, workspace: Workspace) -> float | None:
     if seen.spec.monitoring.window.kind == "rows":
         return None
     if not is_logged(seen.spec):
-        return seen.reference.usual_rows
+        return seen.reference.usual_rows_of(seen.spec.monitoring.window)
     earlier = [
         each.rows
         for each in open_ledger(workspace).readings(seen.spec.name, limit=20)

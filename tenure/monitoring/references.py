@@ -33,6 +33,7 @@ from tenure.registry.arrow import read_table
 from tenure.registry.frames import write_frame
 from tenure.registry.rows import Rows, read_rows
 from tenure.spec import load_spec
+from tenure.spec.loop import WindowSpec
 from tenure.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Reference:
     `sample` and `predictions` are digests of Parquet objects; `predictions` is None where no row
     was judged that the model had not seen. `outputs` are what the predictions are, `thresholds`
     and `prediction_thresholds` by column or output; what could not be calibrated is not there.
-    `usual_rows` is of a window of arrived data.
+    `usual_rows` is of a window of arrived data, of the kind and size that windows had then.
     """
 
     format: int
@@ -61,14 +62,18 @@ class Reference:
     calibration: Calibration
     thresholds: tuple[Threshold, ...]
     usual_rows: int | None
+    window_kind: str
+    window_size: float
     predictions: str | None = None
     outputs: tuple[ColumnReference, ...] = ()
     prediction_thresholds: tuple[Threshold, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
-    def column(self, name: str) -> ColumnReference | None:
-        """Return what a column held, or None if it is not watched."""
-        return next((each for each in self.columns if each.name == name), None)
+    def usual_rows_of(self, window: WindowSpec) -> float | None:
+        """Return how many rows a window of today's kind and size usually has, None if unknown."""
+        if self.usual_rows is None or window.kind != self.window_kind:
+            return None
+        return self.usual_rows * window.size / self.window_size
 
 
 def keep_reference(model: str, number: int, workspace: Workspace, *, actor: str) -> str:
@@ -166,6 +171,8 @@ def _made(
         calibration=calibration,
         thresholds=_known(found_here),
         usual_rows=parted.usual_rows,
+        window_kind=spec.monitoring.window.kind,
+        window_size=spec.monitoring.window.size,
         predictions=_write(_thinned(judged, spec.training.seed), workspace) if judged else None,
         outputs=answers,
         prediction_thresholds=_known(found_ours),
