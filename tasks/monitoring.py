@@ -97,4 +97,5 @@ def settle_retrain(
 @task(name="settle retrain", task_run_name="settle-{model}", timeout_seconds=600, **RETRIED)
 @telling_little
 def _settle(model: str, number: int | None, outcome: str, workspace: Workspace, actor: str) -> None:
+    """Close the case that asked for the training, or count one more attempt."""
     monitoring.settle_retrain(model, number, outcome, workspace, actor=actor)

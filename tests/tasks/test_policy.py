@@ -1,6 +1,7 @@
 """Only what may succeed a little later is tried again."""
 
 import traceback
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,12 +12,16 @@ from prefect.states import Completed, Failed
 import tasks.evaluation
 import tasks.events
 import tasks.intake
+import tasks.monitoring
 import tasks.pages
 import tasks.reconciling
 import tasks.registry
+import tasks.retirement
 import tasks.serving
+import tasks.telling
 import tasks.training
 import tasks.validation
+import tasks.watchdog
 from tasks.policy import is_transient, retry_condition, telling_little
 from tenure.errors import Disturbed, LedgerBusy, StaleEpoch, TrainingSetRefused, Unforeseen
 
@@ -30,6 +35,10 @@ MODULES = (
     tasks.serving,
     tasks.training,
     tasks.validation,
+    tasks.watchdog,
+    tasks.telling,
+    tasks.retirement,
+    tasks.monitoring,
 )
 ALL_TASKS = [
     (module.__name__, name, value)
@@ -37,6 +46,13 @@ ALL_TASKS = [
     for name, value in vars(module).items()
     if isinstance(value, Task)
 ]
+
+
+def test_every_module_with_tasks_is_looked_at():
+    named = {Path(module.__file__).name for module in MODULES}
+    folder = Path(tasks.validation.__file__).parent
+    holding = {file.name for file in folder.glob("*.py") if "\n@task" in file.read_text()}
+    assert holding <= named
 
 
 @pytest.mark.parametrize(
