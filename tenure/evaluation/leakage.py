@@ -26,6 +26,8 @@ FEWEST_ROWS = 50
 FEWEST_REPEATED = 10
 """Rows of every class (or beside the commonest number) that must repeat a feature's value before
 its values can be said to determine the target."""
+LEAST_REPEATED_SHARE = 0.5
+"""Share of rows that must: a few amounts that only fraud uses say nothing of all the others."""
 STRONG = 0.99
 REPEATED_SHARE = 0.01
 NUMBERS = {"int64", "float64", "bool"}
@@ -164,6 +166,8 @@ def determines(values: Any, truth: Truth, *, is_number: bool) -> bool:
 def _by_repetition(codes: np.ndarray, target: np.ndarray, *, by_class: bool) -> bool:
     sizes = np.bincount(codes)
     again = sizes[codes] > 1
+    if again.mean() < LEAST_REPEATED_SHARE:
+        return False
     order = np.argsort(codes, kind="stable")
     same = codes[order][1:] == codes[order][:-1]
     if (target[order][1:] != target[order][:-1])[same].any():

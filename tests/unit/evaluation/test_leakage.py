@@ -57,6 +57,7 @@ def test_noise_few_rows_and_missing_values_raise_no_false_alarm(draw):
         ("noisy", False),
         ("unique", False),
         ("constant", False),
+        ("a few round amounts", False),
     ],
 )
 def test_exact_determination_of_classes(draw, values, expected):
@@ -68,6 +69,11 @@ def test_exact_determination_of_classes(draw, values, expected):
         "noisy": np.where(draw.random(400) < 0.02, 1 - y, y),
         "unique": [f"id{n}" for n in range(400)],
         "constant": np.zeros(400),
+        "a few round amounts": np.where(
+            y == 1,
+            draw.choice([50.0, 75.0], 400),
+            np.concatenate([np.repeat(draw.random(30), 2), draw.random(340)]),
+        ),
     }
     column = pd.Series(made[values])
     truth = truth_of(pd.Series(y), (0, 1))
