@@ -7,7 +7,9 @@ are told, since nobody else would notice. `deployments` makes the automations, u
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 from prefect import task
@@ -27,6 +29,7 @@ EVERY = (*STARTING, ALARM, ZOMBIES)
 NEEDED = {INGEST, RETRAIN, RETIRE, HALT, ALARM, ZOMBIES}
 """Those that there are whatever the specs say, as soon as there is a model."""
 
+WARNING = "tenure.automation_silent"
 GONE = "it is gone; `tenure sync` makes it again"
 OFF = "it is disabled; what it would start comes up to a minute late"
 
@@ -45,7 +48,33 @@ def look(alarm: str, workspace: Workspace) -> list[dict[str, Any]]:
         lines += [_line(name, trouble) for name, trouble in _troubles().items()]
     for line in lines:
         log.error("Automation %s: %s", line["because of"], line["done"])
+    _warn({line["because of"]: line["done"] for line in lines}, workspace)
     return lines
+
+
+def _warn(troubles: dict[str, str], workspace: Workspace) -> None:
+    """Send an event for each trouble, by which people can be told; once an hour, under one id."""
+    if not troubles:
+        return
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0).isoformat()
+    events = [
+        {
+            "id": str(uuid5(NAMESPACE_URL, f"{workspace.root}:{hour}:{name}:{trouble}")),
+            "occurred": hour,
+            "event": WARNING,
+            "resource": {
+                "prefect.resource.id": f"tenure.automation.{name}",
+                "prefect.resource.name": name,
+            },
+            "payload": {"automation": name, "reason": trouble},
+        }
+        for name, trouble in troubles.items()
+    ]
+    try:
+        with get_client(sync_client=True) as client:
+            client.request("POST", "/events", json=events)
+    except httpx.HTTPError as error:
+        log.warning("Nobody was warned by an event: %s", type(error).__name__)
 
 
 def states() -> dict[str, bool]:

@@ -10,10 +10,12 @@ from prefect.client.orchestration import get_client
 from deployments.automations import wanted
 from deployments.build import VERBS
 from deployments.sync import sync
+from tasks import watchdog
 from tenure.cli.automations import GONE, OFF, expected, look_after
 from tenure.cli.status import status
 from tenure.spec import load_all
 from tests.flows.conftest import api, loans
+from tests.servers import eventually
 
 __all__ = ["api", "loans"]
 
@@ -54,6 +56,22 @@ def test_one_that_is_disabled_or_gone_is_named_until_somebody_acts(synced):
     with get_client(sync_client=True) as client:
         client.resume_automation(ingest.id)
     assert troubles(synced) == {}
+
+
+def test_reconcile_warns_by_an_event_once(synced, api):
+    halt = by_name("tenure-halt")
+    with get_client(sync_client=True) as client:
+        client.pause_automation(halt.id)
+        for _ in range(2):
+            (line,) = watchdog.look.fn("", synced)
+            assert line["because of"] == "tenure-halt"
+        client.resume_automation(halt.id)
+        only = {"event": {"name": [watchdog.WARNING]}}
+        found = eventually(
+            lambda: client.request("POST", "/events/filter", json={"filter": only}).json()["events"]
+        )
+    assert [one["payload"]["automation"] for one in found] == ["tenure-halt"]
+    assert "disabled" in found[0]["payload"]["reason"]
 
 
 def test_without_a_server_nothing_is_said_of_them(loans, monkeypatch):
