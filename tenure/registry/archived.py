@@ -67,7 +67,7 @@ def take_out(version: Version, workspace: Workspace) -> tuple[str, ...]:
 
 
 def purge(version: Version, workspace: Workspace) -> None:
-    """Remove a version's bytes from the archive; again does nothing."""
+    """Remove a version's bytes from the archive, unless another archived one has the same."""
     with open_ledger(workspace).database.steady() as connection:
         if not list(_archived_as(connection, version.object)):
             open_archive(workspace).shelf.remove(version.object)

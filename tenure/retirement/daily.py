@@ -8,8 +8,7 @@ from tenure.errors import Halted, TenureError
 from tenure.records import Slot
 from tenure.registry import open_ledger
 from tenure.retirement.checking import prove
-from tenure.retirement.fallbacks import deployment_of, fallback_of, is_fallback, register_fallback
-from tenure.spec import model_names
+from tenure.retirement.fallbacks import deployment_of, ensure_fallback, is_fallback
 
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
@@ -40,9 +39,6 @@ def _check(model: str, serving: int, workspace: Workspace, actor: str) -> None:
         return
     if is_fallback(ledger.version(model, serving), workspace):
         return
-    number = fallback_of(model, workspace)
-    if number is None and model in model_names(workspace):
-        made = register_fallback(model, serving, workspace, actor=actor)
-        number = made.number if made else None
+    number = ensure_fallback(model, serving, workspace, actor=actor)
     if number is not None:
         prove(ledger.version(model, number), workspace, actor=actor)

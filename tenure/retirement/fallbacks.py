@@ -12,7 +12,7 @@ import platform
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenure.errors import FallbackRefused, TenureError
+from tenure.errors import FallbackRefused, Halted, TenureError
 from tenure.records import (
     Candidate,
     Evaluation,
@@ -26,7 +26,7 @@ from tenure.registry import dump_estimator, open_ledger, open_store, register
 from tenure.registry.artifacts import check_manifest
 from tenure.registry.manifests import BOUND_LIBRARIES, library_versions
 from tenure.retirement.checking import note_check
-from tenure.spec import build_pipeline, load_spec
+from tenure.spec import build_pipeline, load_spec, model_names
 from tenure.spec.model import DeploymentSpec, ModelSpec, Task
 
 if TYPE_CHECKING:
@@ -96,25 +96,59 @@ def wanted_of(deployment: DeploymentSpec) -> dict[str, Any] | None:
 def fallback_of(model: str, workspace: Workspace) -> int | None:
     """Return who would answer if the champion went now, by today's spec; None for nobody.
 
-    A model whose spec is gone falls back on what was registered for it.
+    A model whose spec is gone, or names what is not registered yet, falls back on what is.
     """
+    exact, others = _registered(model, workspace)
+    return exact if exact is not None else next(iter(others), None)
+
+
+def ensure_fallback(model: str, number: int, workspace: Workspace, *, actor: str) -> int | None:
+    """Return who would answer if a version went now; register it if today's spec names another.
+
+    Where that cannot be made, whoever was registered before answers.
+
+    Raises:
+        FallbackRefused: it cannot be made, and nobody else was registered.
+        Halted: automation of the model is halted.
+    """
+    exact, others = _registered(model, workspace)
+    if exact is not None or model not in model_names(workspace):
+        return exact if exact is not None else next(iter(others), None)
+    try:
+        made = register_fallback(model, number, workspace, actor=actor)
+    except Halted:
+        raise
+    except TenureError:
+        if not others:
+            raise
+        return others[0]
+    return made.number if made is not None else None
+
+
+def _registered(model: str, workspace: Workspace) -> tuple[int | None, list[int]]:
+    """Return who answers by today's spec, and who else could, of those that do not serve."""
     deployment = deployment_of(model, workspace)
-    if deployment.fallback == "none":
-        return None
+    wanted = wanted_of(deployment)
+    if wanted is None:
+        return None, []
     ledger = open_ledger(workspace)
-    now = ledger.slot(model)
-    serving = now.version if now else None
     if deployment.fallback == "previous":
         standby = ledger.standby(model, limit=1)
         if standby:
-            return standby[0].number
-    registered = [each for each in ledger.fallbacks(model) if each.number != serving]
-    wanted = wanted_of(deployment)
-    for each in registered:
+            return standby[0].number, []
+    now = ledger.slot(model)
+    serving = now.version if now else None
+    exact, others = None, []
+    for each in ledger.fallbacks(model):
+        if each.number == serving:
+            continue
         candidate = ledger.candidate(each.candidate)
-        if candidate is not None and candidate.lineage.parameters == wanted:
-            return each.number
-    return registered[0].number if registered else None
+        is_wanted = candidate is not None and candidate.lineage.parameters == wanted
+        if is_wanted and exact is None:
+            exact = each.number
+        else:
+            others.append(each.number)
+    return exact, others
 
 
 def deployment_of(model: str, workspace: Workspace) -> DeploymentSpec:

@@ -14,7 +14,7 @@ from tenure.errors import (
 )
 from tenure.records import Stage, Version
 from tenure.registry import open_ledger, open_store
-from tenure.registry.archived import Joined, open_archive
+from tenure.registry.archived import Joined, open_archive, purge
 from tenure.registry.artifacts import check_golden, check_manifest, named
 from tenure.registry.store import Store
 from tenure.retirement.checking import note_check
@@ -51,6 +51,7 @@ def restore(model: str, number: int, workspace: Workspace, *, actor: str, reason
     ledger = open_ledger(workspace)
     version = ledger.version(model, number)
     if version.stage is Stage.VALIDATED:
+        purge(version, workspace)  # a restore that was killed may have left a copy there
         return version
     try:
         _check(version, workspace, actor)
@@ -74,7 +75,7 @@ def restore(model: str, number: int, workspace: Workspace, *, actor: str, reason
         )
         raise
     note_check(restored, workspace)
-    open_archive(workspace).shelf.remove(version.object)
+    purge(restored, workspace)
     return restored
 
 

@@ -23,10 +23,9 @@ from tenure.registry.archived import put_away, take_out
 from tenure.retirement import probing, retaining
 from tenure.retirement.checking import prove
 from tenure.retirement.draining import wait_until_gone
-from tenure.retirement.fallbacks import fallback_of, is_fallback, register_fallback
+from tenure.retirement.fallbacks import ensure_fallback, is_fallback
 from tenure.retirement.opening import may_leave_vacant, refuse
 from tenure.retirement.record import put_record
-from tenure.spec import model_names
 
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
@@ -110,9 +109,7 @@ def _chosen(case: Case, workspace: Workspace, actor: str) -> tuple[int | None, s
         return slot.version if slot else None, IN_OFFICE
     if case.successor is not None:
         return case.successor, SUCCESSOR
-    if case.model in model_names(workspace):
-        register_fallback(case.model, case.version, workspace, actor=actor)
-    number = fallback_of(case.model, workspace)
+    number = ensure_fallback(case.model, case.version, workspace, actor=actor)
     if number is not None:
         is_one = is_fallback(ledger.version(case.model, number), workspace)
         return number, FALLBACK if is_one else STANDBY
