@@ -83,6 +83,7 @@ def _workspace(history: History, folder: Path, project: Path) -> Workspace:
     root = folder / history.model
     (root / "config" / "models").mkdir(parents=True)
     shutil.copy(CONFIG / "settings.yaml", root / "config")
+    shutil.copytree(CONFIG / "expectations", root / "config" / "expectations")
     for model in filter(None, (history.model, history.leaking)):
         shutil.copy(CONFIG / "models" / f"{model}.yaml", root / "config" / "models")
     return open_workspace(root, project=project)
@@ -123,6 +124,12 @@ def _follow(
             progress.console.print(f"{record['leak']}: {said}. {record['reason']}")
             continue
         records.append(record)
+        if "corrupted" in record:
+            progress.console.print(f"{history.model}, {report.corrupted_line(record)}")
+            progress.update(bar, said=f"with {record['corrupted']}: {record['caught'][0]}")
+            continue
+        for told in report.happened(record):
+            progress.console.print(f"{history.model}, week {record['week']}: {told}")
         if (judged := record.get("judged")) and judged["promoted"]:
             progress.console.print(
                 f"{history.model}, week {record['week']}: version {judged['version']} takes office "
@@ -156,7 +163,7 @@ def _show(results: list[Result], leaks: list[dict[str, Any]], page: Path, consol
         console.print(f"{result.history.model}, who served when: {report.strip(result)}")
     console.print(f"Every promotion and refusal, and a picture: {page}")
     for result in results:
-        for line in report.aim_lines(result):
+        for line in [*report.aim_lines(result), *report.loop_lines(result)]:
             console.print(line)
     for leak in leaks:
         console.print(report.leak_line(leak))

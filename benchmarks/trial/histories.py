@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.trial.corruptions import Corruption, Shifted, Stuck, Swapped
+
 FOLDER = ("shared", "data")
 """Beside the checkout: the data sets are no part of the project."""
 
@@ -28,6 +30,9 @@ class History:
         week_of: tells a row's week from its place and its values.
         tolerance: how far behind the best blind policy Tenure may stay: a share of its value if
             `relative`, else in the metric's unit.
+        corruptions: what goes wrong with the feed when it is played a second time.
+        changes_in_week: the week of a change that is known from outside, if there is one.
+        leaking: the name of a spec that forgets to leave the parts of the target out.
     """
 
     model: str
@@ -40,6 +45,8 @@ class History:
     week_of: Callable[[int, dict[str, str]], int]
     tolerance: float
     relative: bool
+    corruptions: tuple[Corruption, ...]
+    changes_in_week: int | None = None
     leaking: str | None = None
 
     def path(self, project: Path) -> Path:
@@ -61,6 +68,11 @@ class History:
     def arrives_at(self, week: int) -> datetime:
         """Return when a week's file arrives: an hour after its last row."""
         return self.begin + timedelta(days=7 * (week + 1), hours=1)
+
+    def corrupted_from(self, last: int | None, weeks: int) -> int:
+        """Return the week from which the feed is corrupted: halfway, or the last one played."""
+        half = weeks // 2
+        return half if last is None else min(half, last)
 
 
 def write_week(rows: list[list[str]], folder: Path, week: int) -> Path:
@@ -94,6 +106,12 @@ HISTORIES = (
         week_of=_by_place,
         tolerance=0.002,
         relative=False,
+        corruptions=(
+            Shifted(column="nswprice"),
+            Stuck(column="nswdemand"),
+            Swapped(column="nswprice", other="nswdemand"),
+        ),
+        changes_in_week=17_424 // ROWS_A_WEEK,
     ),
     History(
         model="bike-sharing",
@@ -107,6 +125,11 @@ HISTORIES = (
         week_of=_by_date,
         tolerance=0.01,
         relative=True,
+        corruptions=(
+            Shifted(column="humidity"),
+            Stuck(column="temp"),
+            Swapped(column="humidity", other="windspeed"),
+        ),
         leaking="bike-leak",
     ),
 )

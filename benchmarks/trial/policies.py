@@ -21,10 +21,19 @@ FIRST, TENURE = "first model for ever", "Tenure"
 BLIND = "blind, "
 
 
-def judge(history: History, snapshot: Snapshot, workspace: Workspace) -> dict[str, float]:
+def judge(
+    history: History, snapshot: Snapshot, workspace: Workspace, kept: dict[str, Any]
+) -> dict[str, float]:
     """Return the metric of each policy on a snapshot that no fit has seen.
 
-    Empty while nothing serves.
+    Args:
+        history: which.
+        snapshot: the rows.
+        workspace: where the fits are.
+        kept: estimators by object; the first model's is put there, which outlives its retirement.
+
+    Returns:
+        By policy; empty while nothing serves.
     """
     ledger = open_ledger(workspace)
     serving = ledger.slot(history.model)
@@ -35,16 +44,19 @@ def judge(history: History, snapshot: Snapshot, workspace: Workspace) -> dict[st
         FIRST: _behind(1, history.model, ledger),
         TENURE: _behind(serving.version, history.model, ledger),
     } | _blind(history.model, snapshot, ledger)
+    first = policies[FIRST]
+    if first.object not in kept:
+        kept[first.object] = load_candidate(first, workspace)
     known: dict[str, float] = {}
     for candidate in policies.values():
         if candidate.object not in known:
-            known[candidate.object] = measure(history, candidate, frame, workspace)
+            estimator = kept.get(candidate.object) or load_candidate(candidate, workspace)
+            known[candidate.object] = measure(history, candidate, estimator, frame)
     return {name: known[candidate.object] for name, candidate in policies.items()}
 
 
-def measure(history: History, candidate: Candidate, frame: Any, workspace: Workspace) -> float:
+def measure(history: History, candidate: Candidate, estimator: Any, frame: Any) -> float:
     """Return the history's metric of one fit on rows."""
-    estimator = load_candidate(candidate, workspace)
     said = np.asarray(estimator.predict(cast(frame, candidate.features)))
     truth = frame[candidate.target].to_numpy()
     if history.higher_is_better:

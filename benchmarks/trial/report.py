@@ -11,6 +11,8 @@ from benchmarks.trial.policies import FIRST, TENURE
 from benchmarks.trial.results import Result
 
 ROLLING = 6
+ALARMS_A_YEAR = 1.0
+"""What the specs leave `monitoring.false_alarms_per_year` at."""
 WIDTH, HEIGHT, BAND = 1000, 260, 22
 COLOURS = {FIRST: "#9a9a9a", TENURE: "#c2410c"}
 BLIND_COLOUR = "#1d4ed8"
@@ -24,6 +26,49 @@ def aim_lines(result: Result) -> list[str]:
     return [
         _aim(f"{name}_{behind}_best_blind", result.shortfall, result.history.tolerance, "{:.4f}"),
         _aim(f"{name}_promotions_share_of_blind", result.promoted_share, 0.5, "{:.3f}"),
+    ]
+
+
+def loop_lines(result: Result) -> list[str]:
+    """Return the aims of the loop over a history: hold what is good, catch what is corrupted."""
+    name = result.history.model.replace("-", "_")
+    caught = [each for each in result.corrupted if each["caught"][0] != "nothing"]
+    lines = [
+        _aim(f"{name}_good_models_retired", len(result.retirements), 0, "{:.0f}"),
+        _aim(f"{name}_false_alarms_a_year", result.false_alarms_a_year, ALARMS_A_YEAR, "{:.1f}"),
+        _aim(
+            f"{name}_corrupted_feeds_caught",
+            len(caught),
+            len(result.history.corruptions),
+            "{:.0f}",
+            least=True,
+        ),
+    ]
+    if caught:
+        slowest = max(each["windows"] for each in caught)
+        lines.append(_aim(f"{name}_windows_until_caught", slowest, 3, "{:.0f}"))
+    if result.history.changes_in_week is not None:
+        delay = float("inf") if result.delay is None else result.delay
+        lines.append(_aim(f"{name}_weeks_until_the_known_change_is_seen", delay, 2, "{:.0f}"))
+    return lines
+
+
+def corrupted_line(record: dict[str, Any]) -> str:
+    """Say what became of a corrupted feed."""
+    how, why = record["caught"]
+    windows = f"{record['windows']} window(s)"
+    if how == "nothing":
+        return f"{record['corrupted']} from week {record['from_week']}: NOT caught in {windows}."
+    return f"{record['corrupted']} from week {record['from_week']}: {how} after {windows}. {why}"
+
+
+def happened(week: dict[str, Any]) -> list[str]:
+    """Say what a week's monitoring led to beyond a warning; what was only replaced is left out."""
+    cases = [each for each in week.get("loop", {}).get("cases", []) if not each["replaced"]]
+    return [
+        f"{each['action']} of version {each['version']} ({each['state']}). {each['reason']} "
+        f"{each['outcome']}"
+        for each in cases
     ]
 
 
@@ -66,7 +111,62 @@ def table(results: Sequence[Result]) -> list[tuple[str, ...]]:
     add("  best blind policy, chosen afterwards", *(name for name, _ in best))
     add("what served longest, by span (weeks)", *(_spans(r) for r in results))
     add("longest / usual tenure (weeks)", *(_lengths(r) for r in results))
-    return rows
+    return [*rows, *_loop_rows(results)]
+
+
+def _loop_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    """Return what monitoring saw, what was decided, and what became of it."""
+    return [
+        ("readings / unknown", *(f"{r.readings()} / {r.readings('unknown')}" for r in results)),
+        ("warnings / cases", *(_warnings(r) for r in results)),
+        ("retrains decided / of them promoted", *(_retrains(r) for r in results)),
+        (
+            "retirements: of good models / of replaced ones",
+            *(f"{len(r.retirements)} / {len(r.cases('retire', replaced=True))}" for r in results),
+        ),
+        ("false alarms, in weeks, a year", *(_alarms(r) for r in results)),
+        ("known change: weeks until it is seen", *(_delay(r) for r in results)),
+        *(
+            (f"corrupted feed {place + 1}", *(_corrupted(r, place) for r in results))
+            for place in range(max(len(r.corrupted) for r in results))
+        ),
+    ]
+
+
+def _warnings(result: Result) -> str:
+    warned = sum(each["action"] == "warn" for _, each in result.decisions())
+    cases = len(result.cases("retrain")) + len(result.cases("retire"))
+    return f"{warned} / {cases}"
+
+
+def _retrains(result: Result) -> str:
+    asked = result.cases("retrain")
+    weeks = [week for week in result.all if _asks_retrain(week)]
+    won = sum(week.get("judged", {}).get("promoted", False) for week in weeks)
+    return f"{len(asked)} / {won}"
+
+
+def _asks_retrain(week: dict[str, Any]) -> bool:
+    return any(each["action"] == "retrain" for each in week.get("loop", {}).get("cases", []))
+
+
+def _alarms(result: Result) -> str:
+    begin, end = result.watched
+    return f"{len(result.false_alarms)} in {end - begin}, {result.false_alarms_a_year:.1f}"
+
+
+def _delay(result: Result) -> str:
+    if result.history.changes_in_week is None:
+        return "none is known"
+    return "never" if result.delay is None else str(result.delay)
+
+
+def _corrupted(result: Result, place: int) -> str:
+    if place >= len(result.corrupted):
+        return ""
+    record = result.corrupted[place]
+    how, _ = record["caught"]
+    return f"{record['corrupted']}: {how}, {record['windows']} window(s)"
 
 
 def _both(count: int, result: Result) -> str:
@@ -109,15 +209,23 @@ def strip(result: Result) -> str:
 
 
 def explanations(result: Result) -> str:
-    """Return each training's verdict and reason, as the ledger holds them, in Markdown."""
-    lines = [f"# {result.history.model}: every promotion and refusal, in the ledger's words", ""]
+    """Return each decision, case and training with its reason, as the ledger holds them."""
+    lines = [f"# {result.history.model}: what was decided, in the ledger's words", ""]
     for week in result.all:
+        for each in week.get("loop", {}).get("decisions", []):
+            held = f" Held back: {' '.join(each['held_back'])}" if each["held_back"] else ""
+            lines.append(
+                f"- week {week['week']}: version {each['version']}, **{each['action']}** "
+                f"({each['cause']}). {each['reason']}{held}"
+            )
+        lines += [f"- week {week['week']}: {told}" for told in happened(week)]
         if judged := week.get("judged"):
             fate = "promoted" if judged["promoted"] else "kept out"
             lines.append(
                 f"- week {week['week']}: version {judged['version']} ({judged['span']}) "
                 f"**{fate}**, {judged['verdict']}. {judged['reason']}"
             )
+    lines += [f"- {corrupted_line(each)}" for each in result.corrupted]
     return "\n".join(lines) + "\n"
 
 
@@ -129,7 +237,9 @@ def page(results: Sequence[Result], leak: dict[str, Any] | None) -> str:
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     drawn = "".join(f"<h2>{escape(r.history.model)}</h2>{picture(r)}" for r in results)
-    aims = "\n".join(line for result in results for line in aim_lines(result))
+    aims = "\n".join(
+        line for result in results for line in [*aim_lines(result), *loop_lines(result)]
+    )
     said = f"<h2>The leak</h2><p>{escape(leak['reason'])}</p>" if leak else ""
     return (
         "<!doctype html><meta charset='utf-8'><title>Tenure on real histories</title>"

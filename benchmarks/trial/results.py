@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,9 @@ class Band:
     end: int
 
 
+WEEKS_A_YEAR = 365.25 / 7
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One history, judged.
@@ -29,12 +32,14 @@ class Result:
         weeks: the judged ones, in order, each a record of the replay.
         cut: place in `weeks` where the last two thirds begin.
         all: every record, the warm-up too.
+        corrupted: what became of each corruption of the feed.
     """
 
     history: History
     weeks: tuple[dict[str, Any], ...]
     cut: int
     all: tuple[dict[str, Any], ...]
+    corrupted: tuple[dict[str, Any], ...] = ()
 
     def value(self, policy: str, begin: int, end: int | None = None) -> float:
         """Return a policy's mean over judged weeks, each week counting alike."""
@@ -81,6 +86,58 @@ class Result:
             bands.append(Band(begin=begin, end=week["week"], **served))
         return bands
 
+    def readings(self, what: str = "readings") -> int:
+        """Return how many windows were read, or how many of them were `unknown`."""
+        return sum(week["loop"][what] for week in self.all if "loop" in week)
+
+    def decisions(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield week and decision wherever a rung fired, whatever came of it."""
+        for week in self.all:
+            for decision in week.get("loop", {}).get("decisions", []):
+                yield week["week"], decision
+
+    def cases(self, action: str, *, replaced: bool = False) -> list[dict[str, Any]]:
+        """Return the cases of an action; those of versions that were only replaced apart."""
+        weeks = (week.get("loop", {}).get("cases", []) for week in self.all)
+        found = (case for week in weeks for case in week)
+        return [each for each in found if (each["action"], each["replaced"]) == (action, replaced)]
+
+    @property
+    def retirements(self) -> list[dict[str, Any]]:
+        """Champions that were taken out of office: of a plain history, each was a good one."""
+        return [each for each in self.cases("retire") if each["state"] == "closed"]
+
+    @property
+    def watched(self) -> tuple[int, int]:
+        """First and last week, that one left out, in which every alarm is a false one.
+
+        Up to the change that is known from outside; the whole history where none is known.
+        """
+        begin = next((week["week"] for week in self.all if "loop" in week), 0)
+        change = self.history.changes_in_week
+        end = self.all[-1]["week"] + 1
+        return begin, end if change is None else min(change, end)
+
+    @property
+    def false_alarms(self) -> list[dict[str, Any]]:
+        """Return the decisions of windows in which nothing had changed that is known of."""
+        begin, end = self.watched
+        return [each for week, each in self.decisions() if begin <= week < end]
+
+    @property
+    def false_alarms_a_year(self) -> float:
+        """Return how many windows a year fire in vain."""
+        begin, end = self.watched
+        return len(self.false_alarms) * WEEKS_A_YEAR / max(end - begin, 1)
+
+    @property
+    def delay(self) -> int | None:
+        """Return how many weeks after the known change something fires, 0 within its own week."""
+        change = self.history.changes_in_week
+        if change is None:
+            return None
+        return next((week - change for week, _ in self.decisions() if week >= change), None)
+
     def total(self, what: str) -> float:
         """Return a running total of the replay (fits, fit_cpu_s, cpu_s, quarantined) at its end."""
         return self.all[-1][what]
@@ -88,8 +145,14 @@ class Result:
 
 def result_of(history: History, records: Sequence[dict[str, Any]]) -> Result:
     """Judge a replay: every week after the warm-up, its first third apart."""
-    weeks = tuple(each for each in records if each["metric"])
-    return Result(history=history, weeks=weeks, cut=len(weeks) // 3, all=tuple(records))
+    played = tuple(each for each in records if "week" in each)
+    return Result(
+        history=history,
+        weeks=(weeks := tuple(each for each in played if each["metric"])),
+        cut=len(weeks) // 3,
+        all=played,
+        corrupted=tuple(each for each in records if "corrupted" in each),
+    )
 
 
 POLICIES = (FIRST, TENURE)

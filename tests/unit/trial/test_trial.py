@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from benchmarks.trial import policies, report
-from benchmarks.trial.histories import HISTORIES, History, write_week
+from benchmarks.trial import report
+from benchmarks.trial.histories import HISTORIES, History
 from benchmarks.trial.policies import FIRST, TENURE
 from benchmarks.trial.results import Band, result_of
-from tenure import evaluation, intake, registry, training, validation
-from tenure.records import BatchState
-from tenure.registry import close_ledger, open_ledger
 from tenure.spec import load_spec
-from tenure.workspace import Workspace, open_workspace
+from tenure.workspace import Workspace
+from tests.unit.trial.nights import night, weeks_of
 
-PROJECT = Path(__file__).parents[3]
-CONFIG = PROJECT / "benchmarks" / "trial" / "config"
-ACTOR = "automation:trial"
 ELECTRICITY, BIKES = HISTORIES
-
-
-@pytest.fixture
-def trial(tmp_path: Path):
-    """A simulated workspace with the trial's own specs."""
-    shutil.copytree(CONFIG, tmp_path / "config")
-    workspace = open_workspace(tmp_path, project=PROJECT)
-    yield workspace
-    close_ledger(workspace)
 
 
 def test_both_histories_have_one_gate_setting(trial: Workspace):
@@ -88,44 +72,11 @@ def replace_totals(result):
     return replace(result, all=(*result.all[:-1], result.all[-1] | last))
 
 
-def _night(history: History, rows: list[list[str]], number: int, workspace: Workspace):
-    """One week through the library, as the flows do it; what was measured before the training."""
-    model = history.model
-    workspace.clock.set(history.arrives_at(number))
-    write_week(rows, workspace.root / "arrivals" / model, number)
-    [arrival] = intake.locate(load_spec(model, workspace), workspace)[number:]
-    batch = intake.receive(model, arrival.location, workspace, actor=ACTOR)
-    staged = intake.stage(batch, workspace)
-    report_ = validation.validate(staged, workspace)
-    admitted = intake.admit(staged, report_, workspace, actor=ACTOR)
-    assert admitted.state is BatchState.ACCEPTED, admitted.reason
-    measured = policies.judge(history, open_ledger(workspace).snapshots(model)[-1], workspace)
-    plan = training.plan(model, workspace)
-    fits = [training.fit(model, order, workspace, actor=ACTOR) for order in plan.fits]
-    judged = evaluation.evaluate(model, fits, workspace)
-    candidate = open_ledger(workspace).candidate(judged.candidate)
-    golden = evaluation.golden_rows(candidate, workspace)
-    version = registry.register(candidate, judged, golden, workspace, actor=ACTOR)
-    if judged.promotes:
-        registry.deploy(
-            model,
-            version.number,
-            workspace,
-            actor=ACTOR,
-            reason=judged.reason,
-            expected_epoch=judged.champion_epoch,
-            evidence=judged.digest,
-        )
-    return measured, judged
-
-
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda each: each.model)
 def test_a_few_weeks_train_judge_and_are_measured(history: History, trial: Workspace):
-    if not history.path(PROJECT).is_file():
-        pytest.skip(f"{history.file} is not beside the checkout: it is no part of the project")
-    weeks = history.weeks(PROJECT)[:3]
+    weeks = weeks_of(history)[:3]
 
-    nights = [_night(history, rows, number, trial) for number, rows in enumerate(weeks)]
+    nights = [night(history, rows, number, trial) for number, rows in enumerate(weeks)]
 
     assert nights[0][0] == {}
     assert nights[0][1].verdict.value == "first"
@@ -136,11 +87,9 @@ def test_a_few_weeks_train_judge_and_are_measured(history: History, trial: Works
 
 
 def test_a_spec_that_forgets_the_parts_of_its_target_is_refused(trial: Workspace):
-    if not BIKES.path(PROJECT).is_file():
-        pytest.skip(f"{BIKES.file} is not beside the checkout: it is no part of the project")
     leaking = replace(BIKES, model="bike-leak")
 
-    _, judged = _night(leaking, BIKES.weeks(PROJECT)[0], 0, trial)
+    _, judged = night(leaking, weeks_of(BIKES)[0], 0, trial)
 
     assert not judged.promotes
     assert "casual" in judged.reason
