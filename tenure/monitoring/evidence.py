@@ -8,6 +8,7 @@ is that of what fired. Nothing is sent to anybody: DO_NOT_TRACK is set before th
 from __future__ import annotations
 
 import gzip
+import html
 import logging
 import math
 import os
@@ -35,7 +36,12 @@ POLICY = (
 )
 """What a kept page may do in a browser: run what stands in it, and reach nothing outside."""
 
-_HEAD = "<head>"
+_HEAD, _BODY = "<head>", "<body>"
+_META = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+_ABOVE = (
+    '<p style="font-family: sans-serif; margin: 1em 2em">{} '
+    '<a href="../index.html">The model&#39;s page</a></p>'
+)
 
 
 class NotJudged(Exception):
@@ -130,21 +136,24 @@ def load_snapshot(digest: str, workspace: Workspace) -> Any:
         return Snapshot.loads(gzip.decompress(open_store(workspace).get_bytes(digest)).decode())
 
 
-def write_page(digest: str, file: Path, workspace: Workspace) -> None:
+def write_page(digest: str, file: Path, heading: str, workspace: Workspace) -> None:
     """Write a stored report as a page that runs nothing but what Evidently put into it.
 
     Args:
         digest: of the stored report.
         file: where; it appears whole.
+        heading: what stands above it, as plain text.
         workspace: whose store.
     """
     with _quiet():
         text = load_snapshot(digest, workspace).get_html_str(as_iframe=False)
-    head = f'{_HEAD}<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    assert text.count(_HEAD) >= 1
+    for mark, added in ((_HEAD, _META), (_BODY, _ABOVE.format(html.escape(heading)))):
+        before, found, after = text.partition(mark)
+        assert found, "Evidently's page has another shape"
+        text = f"{before}{mark}{added}{after}"
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(f".{os.getpid()}.fresh")
-    fresh.write_text(text.replace(_HEAD, head, 1), encoding="utf-8")
+    fresh.write_text(text, encoding="utf-8")
     os.replace(fresh, file)
 
 

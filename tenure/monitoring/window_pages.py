@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenure.monitoring.evidence import write_page
+from tenure.monitoring.rows import MOST_ROWS
 from tenure.records import Reading
 from tenure.registry import open_ledger
 from tenure.registry.readings import window_key
@@ -42,7 +43,9 @@ def keep_page(reading: Reading, keep: int, workspace: Workspace) -> Reading:
         return reading
     path = page_of(reading)
     try:
-        write_page(reading.evidently, workspace.pages / path, workspace)
+        write_page(
+            reading.evidently, workspace.pages / path, _heading(reading, workspace), workspace
+        )
     except (OSError, AssertionError) as error:
         _log.warning("no page for a window of '%s': %s", reading.model, type(error).__name__)
         return reading
@@ -60,8 +63,24 @@ def draw_page(reading: Reading, workspace: Workspace) -> Path | None:
         return None
     file = workspace.pages / (reading.page or page_of(reading))
     if not file.is_file():
-        write_page(reading.evidently, file, workspace)
+        write_page(reading.evidently, file, _heading(reading, workspace), workspace)
     return file
+
+
+def _heading(reading: Reading, workspace: Workspace) -> str:
+    window = reading.window
+    if window.start_at and window.end_at:
+        which = f"{window.start_at:%Y-%m-%d %H:%M} to {window.end_at:%Y-%m-%d %H:%M} UTC"
+    elif window.first_seq == window.last_seq:
+        which = f"the batch accepted as number {window.last_seq}"
+    else:
+        which = f"the batches accepted as numbers {window.first_seq} to {window.last_seq}"
+    sample = f" Evidently judged {MOST_ROWS:,} of them." if reading.rows > MOST_ROWS else ""
+    simulated = " Simulated time." if workspace.simulated else ""
+    return (
+        f"{reading.model}, version {reading.version}: {which}, {reading.rows:,} rows.{sample}"
+        f"{simulated}"
+    )
 
 
 def _prune(model: str, keep: int, fresh: str, workspace: Workspace) -> None:

@@ -216,7 +216,7 @@ def test_names_from_data_are_shown_harmless_and_stay_apart(watched):
     assert set(found.verdicts) == {CANARY, "{b}", "<b>"}
     assert len(read_verdicts(found.digest, watched.workspace)) == 3
     file = watched.workspace.pages / "m" / "x.html"
-    write_page(found.digest, file, watched.workspace)
+    write_page(found.digest, file, f"{CANARY} & co", watched.workspace)
     text = file.read_text(encoding="utf-8")
     assert CANARY not in text
     assert "<script>alert" not in text

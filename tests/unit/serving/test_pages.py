@@ -19,6 +19,10 @@ def folder(steady: Application) -> Path:
     (pages / "fraud" / "versions").mkdir(parents=True)
     (pages / "index.html").write_text("<h1>All models</h1>")
     (pages / "fraud" / "versions" / "1.html").write_text("<script>alert(1)</script>")
+    for name in ("fraud/windows", "windows/versions"):
+        (pages / name).mkdir(parents=True)
+        (pages / name / "1.html").write_text("<script>draw()</script>")
+    (pages / "windows" / "index.html").write_text("A model of this name.")
     (pages / "fraud" / ".hidden.html").write_text("hidden")
     (pages / "fraud" / "notes.py").write_text("secret")
     (pages / "fraud" / "link.html").symlink_to(pages.parent / "ledger.db")
@@ -39,6 +43,15 @@ def test_a_page_may_run_nothing(ask: Ask) -> None:
     assert policy.startswith("default-src 'none';")
     assert "script" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_page_of_a_window_draws_itself_and_reaches_nothing(ask: Ask) -> None:
+    policy = ask("GET", "/pages/fraud/windows/1.html").headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'; script-src")
+    assert "connect-src" not in policy
+    assert "allow-same-origin" not in policy
+    for path in ("windows/index.html", "windows/versions/1.html"):
+        assert "script" not in ask("GET", f"/pages/{path}").headers["content-security-policy"]
 
 
 def test_head_has_no_other_headers_than_get(ask: Ask) -> None:
