@@ -16,8 +16,7 @@ from tenure.workspace import Workspace
 def draw_version(version: Version, workspace: Workspace) -> None:
     """Draw the version's evaluation page, its model's page and the index."""
     file = pages.write_evaluation_page(version.model, version.number, workspace)
-    pages.write_model_page(version.model, workspace)
-    pages.write_index(workspace)
+    pages.draw_model(version.model, workspace)
     text = f"Evaluation of {version.model} version {version.number}"
     shown.page(version.model, "evaluation", file, workspace, text)
 
@@ -25,9 +24,8 @@ def draw_version(version: Version, workspace: Workspace) -> None:
 @task(name="draw pages", task_run_name="pages-{model}", timeout_seconds=600, **RETRIED)
 @telling_little
 def draw_model(model: str, workspace: Workspace) -> None:
-    """Draw a model's page and the index."""
-    file = pages.write_model_page(model, workspace)
-    pages.write_index(workspace)
+    """Draw a model's page, those of its cases, and the index."""
+    file = pages.draw_model(model, workspace)
     shown.page(model, "model", file, workspace, f"The life of {model}")
 
 

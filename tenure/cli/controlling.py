@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from tenure.cli.afterwards import make_known
 from tenure.cli.command import (
     AnyModel,
     Command,
@@ -60,7 +61,9 @@ def approve(
     opened = open_workspace(workspace, project)
     if ledger_if_any(opened) is None:
         raise CaseNotFound(case=case[:64])
-    return retirement.approve(case, not decline, must_say(reason), opened, actor=actor())
+    answered = retirement.approve(case, not decline, must_say(reason), opened, actor=actor())
+    make_known(answered.model, opened, actor=actor())
+    return answered
 
 
 def cases(
@@ -107,7 +110,9 @@ def restore(
     opened = open_workspace(workspace, project)
     if must_know(model, opened) is None:
         raise VersionNotFound(model=model, version=version, newest=0)
-    return retirement.restore(model, version, opened, actor=actor(), reason=must_say(reason))
+    back = retirement.restore(model, version, opened, actor=actor(), reason=must_say(reason))
+    make_known(model, opened, actor=actor())
+    return back
 
 
 def halt(
@@ -134,7 +139,9 @@ def halt(
     _check_scope("halt", model, all)
     if model is not None:
         must_know(model, opened)
-    return retirement.halt(model, opened, actor=actor(), reason=must_say(reason))
+    halted = retirement.halt(model, opened, actor=actor(), reason=must_say(reason))
+    make_known(model, opened, actor=actor())
+    return halted
 
 
 def resume(
@@ -162,6 +169,7 @@ def resume(
     if model is not None:
         must_know(model, opened)
     retirement.resume(model, opened, actor=actor(), reason=must_say(reason))
+    make_known(model, opened, actor=actor())
     halts = open_ledger(opened).halts()
     still = tuple(each for each in halts if model is None or each.model in (None, model))
     return Resumed(model=model, still=still)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tenure.cli.afterwards import make_known
 from tenure.cli.command import (
     Command,
     Model,
@@ -58,6 +59,7 @@ def deploy(
         raise VersionNotFound(model=model, version=version, newest=0)
     before = ledger.slot(model)
     now = registry.deploy(model, version, opened, actor=actor(), reason=must_say(reason))
+    make_known(model, opened, actor=actor())
     return _moved(before, now)
 
 
@@ -88,6 +90,7 @@ def rollback(
     if before is None:
         raise NoChampion(model=model)
     now = registry.rollback(model, opened, actor=actor(), reason=must_say(reason), to=to)
+    make_known(model, opened, actor=actor())
     return _moved(before, now)
 
 

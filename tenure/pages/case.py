@@ -28,6 +28,7 @@ from tenure.records import (
 )
 from tenure.registry import Ledger, open_ledger
 from tenure.retirement.record import load_record
+from tenure.telling import links_of
 from tenure.workspace import Workspace
 
 BASE = "../../"
@@ -55,7 +56,7 @@ def write_case_page(case: Case, workspace: Workspace, links: Links | None = None
             (f"case {case.id[:12]}", None),
         ],
         **case_facts(case, ledger, workspace),
-        links=links or Links(),
+        links=links or links_of(workspace),
     )
 
 

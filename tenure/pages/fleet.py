@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from tenure.pages.life_timeline import life_timeline
 from tenure.pages.lives import read_life
 from tenure.pages.paths import INDEX, case_path, model_path
 from tenure.pages.render import write_page
-from tenure.pages.svg import tag
 from tenure.pages.watched import ROLES, said_severity, severity_of
 from tenure.records import (
     Assignment,
@@ -34,20 +34,24 @@ from tenure.records import (
 from tenure.registry import Ledger, open_ledger
 from tenure.registry.fleet import BatchCount
 from tenure.spec import model_names
+from tenure.telling import links_of
 from tenure.workspace import Workspace
 
 DRAWN_WHOLE = 4
 """Up to so many models each have their timeline on the page of all."""
 YEAR = timedelta(days=365)
 STRIP = (182, 16)
+TALL = {"bad": 16, "warn": 12}
+"""How high marks stand, by their role; a colour alone tells not everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A model in the fleet; `due` are (why, command), the most urgent first."""
+    """A model in the fleet; `severity` and `decision` are of the champion's newest window."""
 
     model: str
     champion: Assignment | None
+    severity: Severity | None
     decision: Decision | None
     case: Case | None
     halt: Halt | None
@@ -55,11 +59,6 @@ class Line:
     versions: int
     batches: Mapping[str, BatchCount]
     strip: Markup | None
-
-    @property
-    def severity(self) -> Severity | None:
-        """How bad the champion's newest window was, None if none was read."""
-        return severity_of(self.decision) if self.decision is not None else None
 
     @property
     def is_orphan(self) -> bool:
@@ -131,7 +130,7 @@ def write_index(workspace: Workspace, links: Links | None = None) -> Path:
         root=workspace.root.name,
         seq=seq,
         head=head,
-        links=links or Links(),
+        links=links or links_of(workspace),
     )
 
 
@@ -149,11 +148,13 @@ def read_fleet(ledger: Ledger, workspace: Workspace) -> list[Line]:
     halts = {halt.model: halt for halt in ledger.halts()}
     batches, versions = ledger.batch_counts(), ledger.version_counts()
     start = _start_of(course, now)
+    newest = {model: _about_champion(decided.get(model), slots.get(model)) for model in decided}
     lines = [
         Line(
             model=model,
             champion=slots.get(model),
-            decision=_about_champion(decided.get(model), slots.get(model)),
+            decision=(decision := newest.get(model)),
+            severity=severity_of(decision) if decision else None,
             case=cases.get(model),
             halt=halts.get(model) or halts.get(None),
             has_spec=model in named,
@@ -231,13 +232,21 @@ def _start_of(course: Mapping[str, list[tuple[str, str, str]]], now: datetime) -
 def _strip(rows: list[tuple[str, str, str]], start: datetime, now: datetime) -> Markup:
     """Draw a mark a window, by when it was judged and how bad it was; one path a colour."""
     width, height = STRIP
-    span = max((now - start).total_seconds(), 3600.0)
+    first = start.timestamp()
+    scale = (width - 4) / max(now.timestamp() - first, 3600.0)
     marks: dict[str, list[str]] = {}
     for at, action, rule in rows:
-        role = ROLES[said_severity(action, rule)]
-        share = (datetime.fromisoformat(at) - start).total_seconds() / span
-        tall = height if role == "bad" else height * 0.75 if role == "warn" else height * 0.45
-        x = 1 + share * (width - 4)
-        marks.setdefault(role, []).append(f"M{x:.1f} {height}v-{tall:.0f}")
-    paths = [tag("path", class_=f"tally {role}", d="".join(d)) for role, d in marks.items()]
-    return tag("svg", *paths, class_="strip", viewBox=f"0 0 {width} {height}", aria_hidden="true")
+        role = _role(action, rule)
+        x = 1 + scale * (datetime.fromisoformat(at).timestamp() - first)
+        marks.setdefault(role, []).append(f"M{x:.1f} {height}v-{TALL.get(role, 7)}")
+    # Numbers and our own names alone: escaping a thousand of them would take longest of all.
+    paths = "".join(
+        f'<path class="tally {role}" d="{"".join(drawn)}"></path>' for role, drawn in marks.items()
+    )
+    view = f"0 0 {width} {height}"
+    return Markup(f'<svg class="strip" viewBox="{view}" aria-hidden="true">{paths}</svg>')  # noqa: S704
+
+
+@cache
+def _role(action: str, rule: str) -> str:
+    return ROLES[said_severity(action, rule)]

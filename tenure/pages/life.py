@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tenure.pages.render import metric, when, write_page
 from tenure.pages.watched import ROLES, charts_of, reading_rows, window_words
 from tenure.records import Action, Batch, BatchState, CaseState, Evaluation, Stage, Version
 from tenure.registry import open_ledger
+from tenure.telling import links_of
 from tenure.workspace import Workspace
 
 SHOWN_WINDOWS = 60
@@ -32,7 +34,7 @@ def write_model_page(model: str, workspace: Workspace, links: Links | None = Non
         workspace,
         trail=[("Tenure", "../index.html"), (model, None)],
         **life_facts(life, workspace),
-        links=links or Links(),
+        links=links or links_of(workspace),
     )
 
 
@@ -66,13 +68,23 @@ def life_facts(life: Life, workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def alerts(life: Life) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """What stands at the top of a page; `link` leads to more."""
+
+    tone: str
+    head: str
+    text: str
+    link: str | None = None
+
+
+def alerts(life: Life) -> list[Alert]:
     """Return what stands at the top of the page: a halt, an open case, an empty slot."""
-    found: list[dict[str, Any]] = []
+    found = []
     if life.stop is not None:
         scope = " of all models" if life.stop.of_all else ""
         text = f"{life.stop.by}, since {when(life.stop.since)}: {life.stop.reason}"
-        found.append({"tone": "warn", "head": f"Automation{scope} is halted", "text": text})
+        found.append(Alert(tone="warn", head=f"Automation{scope} is halted", text=text))
     case = life.open_case
     if case is not None:
         head = f"{case_title(case)}: " + (
@@ -82,10 +94,10 @@ def alerts(life: Life) -> list[dict[str, Any]]:
         text = case.reason + (until if case.state is CaseState.WAITING and case.deadline_at else "")
         link = case_path(life.model, case.id).removeprefix(f"{life.model}/")
         tone = "bad" if case.action is Action.RETIRE else "warn"
-        found.append({"tone": tone, "head": head, "text": text, "link": link})
+        found.append(Alert(tone=tone, head=head, text=text, link=link))
     if life.champion is not None and life.champion.version is None:
         text = f"Since {when(life.champion.since)}: {life.champion.reason}"
-        found.append({"tone": "bad", "head": "Nobody serves: the slot is vacant", "text": text})
+        found.append(Alert(tone="bad", head="Nobody serves: the slot is vacant", text=text))
     return found
 
 

@@ -14,14 +14,15 @@ from sqlalchemy import bindparam, func, select
 
 from tenure.records import Decision, from_json
 from tenure.registry.chain import read_stamp, stamp
-from tenure.registry.database import Database
+from tenure.registry.database import Database, driver_of
+from tenure.registry.prepared import Prepared
 from tenure.registry.tables import batches, decisions, versions
 
 _NEWEST = select(func.max(decisions.c.seq)).group_by(decisions.c.model).scalar_subquery()
 _LATEST = select(decisions.c.record, decisions.c.seq, decisions.c.as_of).where(
     decisions.c.seq.in_(_NEWEST)
 )
-_COURSE = (
+_COURSE = Prepared(
     select(
         decisions.c.model,
         decisions.c.as_of,
@@ -69,8 +70,9 @@ class FleetBook:
         """Return what was decided for each model, oldest first: time, action and rule as texts."""
         course: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         with self.database.reading() as connection:
-            for model, *facts in connection.execute(_COURSE, {"since": stamp(since)}):
-                course[model].append((facts[0], facts[1], facts[2]))
+            rows = _COURSE.run(driver_of(connection), {"since": stamp(since)})
+            for model, at, action, rule in rows.fetchall():
+                course[model].append((at, action, rule))
         return dict(course)
 
     def batch_counts(self) -> dict[str, dict[str, BatchCount]]:

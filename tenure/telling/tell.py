@@ -25,6 +25,7 @@ from tenure.notices import (
 )
 from tenure.records import AuditRow, Case, Decision
 from tenure.registry import Ledger, open_ledger
+from tenure.registry.halts import is_automatic
 from tenure.spec import read_all
 from tenure.telling.due import OF_HALTS, case_of, due_notices, spec_if_any
 from tenure.workspace import Workspace
@@ -38,8 +39,8 @@ def tell(
 ) -> list[Delivery]:
     """Tell a model's people what they do not know yet; what fails is recorded and due again.
 
-    While automation is halted nothing is told by itself, and all of it waits; a person's own halt
-    is told by that person's command.
+    While automation is halted nothing is told by itself, and all of it waits. A person tells what
+    that person did and nothing else, a halt too.
 
     Args:
         model: whose people; None for what is about all models.
@@ -50,6 +51,8 @@ def tell(
     ledger, told = open_ledger(workspace), []
     settle_lost(model, ledger, actor)
     due = due_notices(model, workspace)
+    if not is_automatic(actor):
+        due = [one for one in due if one.row.actor == actor]
     allowed = allowed_hosts(model, workspace) if due else ()
     for one in due:
         notice = compose(one.row, ledger, workspace)
