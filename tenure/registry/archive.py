@@ -127,6 +127,7 @@ def restore_backup(
     The archive is verified whole before anything is changed. Objects and keys that are there stay.
 
     Raises:
+        WitnessUnreachable: the witness went away in the middle; all is in place but what it knows.
         BackupRefused: it is no backup, of another format, or does not verify; or the witness
             outside, which would hold against the restored ledger, cannot be told.
     """
@@ -144,7 +145,6 @@ def restore_backup(
         close_ledger(workspace)
         _replace_database(work / "ledger.db", ledger_file(workspace), workspace.state)
         _anchor(workspace, head)
-        write_synced(format_file(workspace), f"{tables.FORMAT}\n".encode())
         return head
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -164,9 +164,10 @@ def _must_reach_witness(workspace: Workspace, file: Path) -> None:
 def _anchor(workspace: Workspace, head: Head) -> None:
     database = database_of(workspace)
     database.anchor.reset(head)
-    if database.witness is not None:
-        database.witness.reset(head)
     database.close()
+    write_synced(format_file(workspace), f"{tables.FORMAT}\n".encode())
+    if database.witness is not None:  # last: if it went away meanwhile, restoring again tells it
+        database.witness.reset(head)
 
 
 def _unpack(file: Path, work: Path) -> dict[str, Any]:

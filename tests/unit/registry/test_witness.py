@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from tenure.errors import BackupRefused, BadSetting, WitnessDisagrees
+from tenure.errors import BackupRefused, BadSetting, WitnessDisagrees, WitnessUnreachable
 from tenure.registry import (
     Severity,
     backup,
@@ -19,6 +19,7 @@ from tenure.registry import (
     verify,
 )
 from tenure.registry.opening import witness_of
+from tenure.registry.witness import Witness
 from tenure.workspace import Workspace, open_workspace
 from tests.unit.registry import lives
 
@@ -176,6 +177,28 @@ def test_nothing_is_restored_that_the_witness_could_not_be_told(
     with pytest.raises(BackupRefused, match="cannot be reached"):
         restore_backup(away, tmp_path / "kept.tar")
     assert open_ledger(workspace).head() == head
+
+
+def test_a_witness_that_goes_away_while_restoring_is_told_by_restoring_again(
+    witnessed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives.version(witnessed)
+    backup(witnessed, tmp_path / "kept.tar")
+    for tag in "bcd":
+        lives.bare_version(witnessed, tag=tag)
+    with monkeypatch.context() as away:
+        away.setattr(Witness, "_write", _full)
+        with pytest.raises(WitnessUnreachable):
+            restore_backup(witnessed, tmp_path / "kept.tar")
+    with pytest.raises(WitnessDisagrees):
+        lives.bare_version(witnessed, tag="e")
+    restore_backup(witnessed, tmp_path / "kept.tar")
+    lives.bare_version(witnessed, tag="e")
+    assert found(witnessed, Severity.DAMAGE) == []
+
+
+def _full(*_: object) -> None:
+    raise OSError("no space left")
 
 
 def test_two_workspaces_share_a_witness_without_meeting(
