@@ -23,11 +23,16 @@ def make_known(model: str | None, workspace: Workspace, *, actor: str) -> None:
             pages.draw_model(model, workspace)
         else:
             pages.write_index(workspace)
-    except (TenureError, OSError) as error:
-        log.warning("The pages were not drawn: %s", error)
+    except Exception as error:  # noqa: BLE001 - a picture must not make a rollback look failed
+        log.warning("The pages were not drawn: %s", _said(error))
     try:
         for told in telling.tell(model, workspace, actor=actor):
             if told.why:
                 log.warning("%s", told.why)
-    except (TenureError, OSError) as error:
-        log.warning("Nobody was told: %s", error)
+    except Exception as error:  # noqa: BLE001 - nor may a message
+        log.warning("Nobody was told: %s", _said(error))
+
+
+def _said(error: Exception) -> str:
+    """Return what may be said of an error: the texts of foreign ones may quote anything."""
+    return str(error) if isinstance(error, TenureError) else type(error).__name__

@@ -21,7 +21,7 @@ from tenure.cli.looking import find_batch, ledger_if_any, must_know
 from tenure.cli.output import Block, Line
 from tenure.errors import BatchNotFound, CaseNotFound, VersionNotFound
 from tenure.records import AuditRow
-from tenure.workspace import open_workspace
+from tenure.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from tenure.monitoring.explaining import Explanation
@@ -150,13 +150,20 @@ def _subject(model: str, sign: str, part: str, ledger: Ledger | None) -> dict[st
 def page(
     model: AnyModel = None,
     *,
+    windows: Annotated[
+        int, typer.Option(help="Evidently's pages of so many of the newest windows, too.", min=0)
+    ] = 0,
     workspace: WorkspaceFolder = None,
     project: ProjectFolder = None,
 ) -> Drawn:
     """Make the pages anew: the life of one model with its cases, or of all, and the fleet.
 
+    Evidently's pages are large and kept for the last windows alone; `--windows` makes those that
+    were cleared away again from the stored reports. The next window clears them away once more.
+
     Raises:
         ModelNotFound: there is no such model.
+        ObjectMissing, ObjectDamaged: a stored report is not what it was.
     """
     from tenure.pages import draw_model
     from tenure.pages.fleet import all_models, write_index
@@ -166,10 +173,20 @@ def page(
     if model is not None:
         must_know(model, opened)
     wanted = [model] if model is not None else all_models(opened)
+    for name in wanted if windows else ():
+        _draw_windows(name, windows, opened)
     files = [draw_model(name, opened, index=False) for name in wanted] + [write_index(opened)]
     links = links_of(opened)
     shown = [links.page(file.relative_to(opened.pages).as_posix()) for file in files]
     return Drawn(files=tuple(files), addresses=tuple(shown) if links.endpoint else ())
+
+
+def _draw_windows(model: str, count: int, workspace: Workspace) -> None:
+    from tenure.monitoring.window_pages import draw_page
+    from tenure.registry import open_ledger
+
+    for reading in open_ledger(workspace).readings(model, limit=count):
+        draw_page(reading, workspace)
 
 
 def _show_explained(found: Explained) -> Iterator[Block]:
@@ -205,6 +222,6 @@ COMMANDS = {
         ),
     ),
     "page": Command(
-        function=page, show=_show_pages, examples=("tenure page", "tenure page fraud --json")
+        function=page, show=_show_pages, examples=("tenure page", "tenure page fraud --windows 20")
     ),
 }

@@ -62,8 +62,11 @@ class Week:
     halted: bool
 
 
-def about_decision(decision: Decision, setting: Setting) -> Notice:
-    """Say that a window was bad, and what follows: a warning, or more that was held back."""
+def about_decision(decision: Decision, setting: Setting, page: str | None = None) -> Notice:
+    """Say that a window was bad, and what follows: a warning, or more that was held back.
+
+    `page` is where the window's own page lies, under the pages folder.
+    """
     model, what = decision.model, f"version {decision.version}"
     if decision.action is Action.WARN:
         title = f"{model}: warning about {what}"
@@ -76,7 +79,7 @@ def about_decision(decision: Decision, setting: Setting) -> Notice:
             else "Nothing is changed, automation may not act now; `tenure status` says why."
         )
     lines = [_cut(decision.reason), *_held(decision.held_back)]
-    body = _body(lines, following, setting, f"{model}/index.html", stops=True)
+    body = _body(lines, following, setting, page or f"{model}/index.html", stops=True)
     return Notice(title=title, body=body, tone=Tone.WARNING)
 
 

@@ -114,7 +114,9 @@ def compose(row: AuditRow, ledger: Ledger, workspace: Workspace) -> Notice:
     if case:
         found = ledger.case(case)
         return about_case(found, setting, decision_behind(found, ledger))
-    return about_decision(ledger.decision(row.body["decision"]), setting)
+    decision = ledger.decision(row.body["decision"])
+    reading = ledger.reading(decision.readings[-1])
+    return about_decision(decision, setting, reading.page if reading else None)
 
 
 def decision_behind(case: Case, ledger: Ledger) -> Decision | None:

@@ -106,6 +106,25 @@ def test_the_same_warning_again_is_no_news_but_another_one_is(told: Workspace) -
     assert len(post.sent) == 3
 
 
+def test_a_warning_leads_to_the_page_of_its_window(told: Workspace) -> None:
+    post = Post()
+    loops.judge(told, 0, Action.WARN, version=2, page="fraud/windows/w0.html")
+    tell("fraud", told, actor=ROBOT, send=post)
+    assert f"Evidence: {told.pages}/fraud/windows/w0.html" in post.sent[0][1].body
+
+
+def test_the_address_stands_nowhere_in_the_workspace(
+    told: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", "json://user:s3cr3t@169.254.169.254/")
+    loops.judge(told, 0, Action.WARN, version=2)
+    (failed,) = tell("fraud", told, actor=ROBOT)
+    assert "notify.allow_hosts" in failed.why
+    kept = b"".join(file.read_bytes() for file in told.state.rglob("*") if file.is_file())
+    assert b"was not told" in kept
+    assert b"s3cr3t" not in kept
+
+
 def test_windows_that_are_well_are_not_told(told: Workspace) -> None:
     loops.judge(told, 0, version=2)
     assert due_notices("fraud", told) == []
