@@ -76,8 +76,12 @@ def read_window(model: str, window: Window, workspace: Workspace) -> Reading:
     try:
         kept = keep_reference(model, slot.version, workspace, actor=ACTOR)
         rows = collect(spec, slot.version, candidate, window, workspace)
-    except (TenureError, KeyError) as error:
+    except TenureError as error:
         why = f"wrong schema: {error}" if isinstance(error, BadRows) else f"unreadable: {error}"
+        return _unknown(spec, slot, window, why, WindowRows(rows=0, values={}), workspace)
+    except (KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
+        # Texts of pandas and Arrow may quote a row.
+        why = f"unreadable: {type(error).__name__}"
         return _unknown(spec, slot, window, why, WindowRows(rows=0, values={}), workspace)
     seen = _Seen(
         spec=spec,

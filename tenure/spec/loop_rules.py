@@ -101,7 +101,10 @@ def _windows_can_be_read(spec: ModelSpec, document: Document) -> None:
             "windows by batches of a log that has none",
             "days or rows",
         )
-    if monitoring.window.days and monitoring.source == "data" and spec.data.time is None:
+    of_data = monitoring.source == "data" or (
+        monitoring.source == "auto" and spec.deployment.serving.log != "inputs"
+    )
+    if monitoring.window.days and of_data and spec.data.time is None:
         document.mistake(
             ("monitoring", "window", "days"),
             "windows by days of data without a time",

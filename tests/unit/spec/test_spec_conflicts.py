@@ -80,6 +80,16 @@ CASES = {
         "days or rows",
         "",
     ),
+    "days of data without a time, as the log has no inputs": (
+        "  time: {columns: [at]}\n  key: [card]\n",
+        "  key: [card]\nmonitoring: {window: {days: 7}}\n"
+        "deployment: {serving: {log: outputs}}\n",
+        8,
+        "monitoring.window.days",
+        "data without a time",
+        "or data.time",
+        "",
+    ),
     "a secret in the spec": (
         "schedules:",
         "notify: {to: ['https://hooks.example/T0/secret']}\nschedules:",
