@@ -70,7 +70,12 @@ def _rooted(connection: Connection) -> set[str]:
         kept = table.c.kept == 1 if "kept" in table.c else table.c.record.is_not(None)
         for row in connection.execute(select(table.c.record).where(kept)):
             rooted |= {found.decode() for found in _DIGEST.findall(row.record.encode())}
-    return rooted
+    return rooted | _tombstones(connection)
+
+
+def _tombstones(connection: Connection) -> set[str]:
+    asked = select(tables.audit.c.evidence).where(tables.audit.c.kind == "stage_changed")
+    return set(connection.execute(asked).scalars())
 
 
 def reachable(connection: Connection, store: Store) -> set[str]:

@@ -122,7 +122,7 @@ def ensure_fallback(model: str, number: int, workspace: Workspace, *, actor: str
         if not others:
             raise
         return others[0]
-    return made.number if made is not None else None
+    return made.number if made is not None and made.number != number else None
 
 
 def _registered(model: str, workspace: Workspace) -> tuple[int | None, list[int]]:

@@ -16,7 +16,7 @@ from tenure.errors import (
 from tenure.records import Action, Assignment, Case, CaseState, Cause, Stage, Version, digest_of
 from tenure.registry import open_ledger
 from tenure.registry.halts import is_automatic
-from tenure.retirement.fallbacks import deployment_of, fallback_of
+from tenure.retirement.fallbacks import deployment_of, fallback_of, is_fallback
 from tenure.retirement.policy import decisions_of, spec_digest, spec_of
 from tenure.spec import model_names
 
@@ -60,7 +60,8 @@ def open_retirement(
         refuse(model, number, error, workspace, actor=actor)
         raise
     wanted = APPROVALS[_tier(model, workspace)]
-    if to_fallback and not is_automatic(actor):
+    in_office = slot is not None and slot.version == number
+    if in_office and successor is None and not is_automatic(actor):
         wanted = max(wanted, 1)
     asked: dict[str, Any] = {"successor": successor, "to_fallback": to_fallback}
     case = _case(model, number, slot, Cause.BUSINESS, reason, actor, workspace, wanted, asked)
@@ -130,11 +131,12 @@ def _check(
         return
     if not to_fallback:
         raise StillInOffice(model=model, version=number, slot=slot.slot.value)
-    deployment = deployment_of(model, workspace)
-    may_be_made = deployment.fallback != "none" and model in model_names(workspace)
+    if deployment_of(model, workspace).fallback == "none":
+        return  # whether the slot may be left vacant is asked when the case is carried out
     found = fallback_of(model, workspace)
-    if found == number or (found is None and deployment.fallback != "none" and not may_be_made):
-        detail = "it has no fallback but itself" if found else "no fallback was registered"
+    may_be_made = model in model_names(workspace) and not is_fallback(version, workspace)
+    if found is None and not may_be_made:
+        detail = "there is no fallback but itself"
         raise NoFallback(model=model, version=number, detail=detail)
 
 

@@ -18,7 +18,6 @@ from tenure.records import Batch, BatchState, Case, Stage
 from tenure.registry import open_ledger, open_store
 from tenure.registry.archived import purge, tombstone
 from tenure.retirement.policy import retirement_of
-from tenure.retirement.record import load_record
 
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
@@ -53,14 +52,18 @@ def settle(case: Case, workspace: Workspace, *, actor: str) -> dict[str, Entry]:
 def purge_due(workspace: Workspace, *, actor: str) -> list[str]:
     """Delete what retirement records say is due by now; return what went, in words.
 
+    A version that was restored keeps everything; one that was retired again goes by its last.
+
     Raises:
         Halted: automation of a model is halted.
     """
-    now, gone = workspace.clock.now(), []
-    for case in open_ledger(workspace).cases(limit=ALL):
-        if case.record is None:
+    ledger, now, gone = open_ledger(workspace), workspace.clock.now(), []
+    last = {(each.model, each.version): each for each in ledger.cases(limit=ALL) if each.record}
+    for (model, number), case in last.items():
+        if ledger.version(model, number).stage not in (Stage.ARCHIVED, Stage.PURGED):
             continue
-        for kind, entry in load_record(case, workspace).kept.items():
+        step = case.done("settle_data")
+        for kind, entry in (step.facts["kept"] if step else {}).items():
             until = entry["until"] and datetime.fromisoformat(entry["until"])
             is_due = until and until <= now and _amount(kind, case, workspace)[0]
             if is_due and _remove(kind, case, workspace, actor):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
-from tenure import retirement
-from tenure.records import Case, CaseState, Version
-from tenure.registry import open_ledger
+from tenure import evaluation, retirement
+from tenure.records import Case, CaseState, GateVerdict, Version
+from tenure.registry import deploy, open_ledger, register
 from tenure.workspace import Workspace
 from tests.unit.registry.lives import damage
 from tests.unit.training.houses import ACTOR, House, rows
@@ -54,6 +55,17 @@ class Office(House):
     def ledger(self) -> Any:
         return open_ledger(self.workspace)
 
+    def second(self, seed: int = 1) -> int:
+        """Train on one more batch and put that version into office; return its number."""
+        self.add(rows(400, seed=seed))
+        judged = self.night()
+        candidate = self.ledger.candidate(judged.candidate)
+        golden = evaluation.golden_rows(candidate, self.workspace)
+        won = replace(judged, verdict=GateVerdict.WINS, promotes=True)
+        made = register(candidate, won, golden, self.workspace, actor=ACTOR)
+        deploy(self.name, made.number, self.workspace, actor=ACTOR, reason="Newer data.")
+        return made.number
+
 
 ALSO = ("deployment", "retirement", "decisions", "monitoring", "tier")
 TASKS = {"line": "number", "trees": "number"}
@@ -62,10 +74,3 @@ TASKS = {"line": "number", "trees": "number"}
 def loss(workspace: Workspace) -> list[str]:
     """Return what `verify` calls damage, without the report that these batches never had."""
     return [each for each in damage(workspace) if "1" * 64 not in each]
-
-
-def office(workspace: Workspace, pipeline: str = "logistic", **sections: Any) -> Office:
-    """A model with a champion (version 1) and its fallback (version 2)."""
-    made = Office(workspace)
-    made.furnish(pipeline, **sections)
-    return made
