@@ -28,6 +28,8 @@ def monitor(model: Model) -> State:
         model: The model whose champion is watched.
     """
     workspace, actor = open_workspace(), runs.actor()
+    if why := runs.out_of_office(model, workspace, actor):
+        return outcomes.skipped(why)
     with runs.alone("monitor", model, workspace) as lease:
         if lease is None:
             return outcomes.skipped(f"Another run monitors '{model}'.")

@@ -42,6 +42,7 @@ def reconcile(alarm: MaybeReason = "") -> State:
             *reconciling.start_trainings(workspace),
             *reconciling.start_monitors(workspace),
             *reconciling.carry_on_cases(workspace),
+            *reconciling.take_up_schedules(workspace),
             *reconciling.look_after_fallbacks(workspace),
             *reconciling.delete_due(workspace),
         ]

@@ -40,8 +40,8 @@ def train(model: Model) -> State:
         model: The model to train.
     """
     workspace, actor = open_workspace(), runs.actor()
-    if halt := runs.halt_of(model, workspace, actor):
-        return outcomes.skipped(halt)
+    if why := runs.halt_of(model, workspace, actor) or runs.out_of_office(model, workspace, actor):
+        return outcomes.skipped(why)
     with runs.alone("train", model, workspace) as lease:
         if lease is None:
             return outcomes.skipped(f"Another run trains '{model}'.")

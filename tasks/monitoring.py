@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prefect import task
 
-from tasks import events, shown, shown_cases
+from tasks import events, runs, shown, shown_cases
 from tasks.policy import RETRIED, telling_little
 from tenure import monitoring
 from tenure.records import Action, Decision, Reading, Version, Window
@@ -45,7 +45,7 @@ def closed_windows(model: str, workspace: Workspace) -> Iterator[Window]:
 def announce_closed(model: str, workspace: Workspace) -> None:
     """Say that a window has closed, so that it is judged; a hint, `reconcile` looks as well."""
     windows = monitoring.due_windows(model, workspace)
-    if windows:
+    if windows and not runs.out_of_office(model, workspace):
         events.hint("window_closed", model, f"{len(windows)} window(s) have closed.")
 
 

@@ -8,12 +8,16 @@ One model's trouble holds up no other.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from prefect import task
 
+from tasks import schedules
 from tasks.policy import RETRIED, telling_little
+from tasks.runs import out_of_office
 from tasks.starting import SPENT, Start, cancel, start
 from tenure import intake, monitoring, retirement
 from tenure.errors import TenureError
@@ -25,6 +29,8 @@ from tenure.workspace import Workspace
 log = logging.getLogger(__name__)
 
 WAITING_S = 20.0
+SOON = timedelta(minutes=5)
+HOUR_S = 3600.0
 ACTOR = "system:reconcile"
 SUPERSEDED = "automation:superseded"
 
@@ -51,6 +57,8 @@ def start_trainings(workspace: Workspace) -> list[Line]:
     def look(spec: ModelSpec) -> Line | None:
         if not spec.training.on_arrival or open_ledger(workspace).halted(spec.name):
             return None
+        if out_of_office(spec.name, workspace):
+            return None
         newest = due.untrained(spec.name, workspace)
         return start(Start("train", spec.name, newest.digest)) if newest else None
 
@@ -63,6 +71,8 @@ def start_monitors(workspace: Workspace) -> list[Line]:
     """Start `monitor` for each model with a window that closed and was not judged."""
 
     def look(spec: ModelSpec) -> Line | None:
+        if out_of_office(spec.name, workspace):
+            return None
         windows = monitoring.due_windows(spec.name, workspace)
         cause = digest_of([to_json(window) for window in windows])
         return start(Start("monitor", spec.name, cause)) if windows else None
@@ -80,7 +90,8 @@ def let_time_act(workspace: Workspace) -> list[Line]:
         ledger = open_ledger(workspace)
         if ledger.halted(spec.name):
             return None
-        monitoring.watch_age(spec.name, workspace, actor=ACTOR)
+        if not out_of_office(spec.name, workspace):
+            monitoring.watch_age(spec.name, workspace, actor=ACTOR)
         if ledger.open_case_of(spec.name):
             return None
         for number in monitoring.superseded_due(spec.name, workspace)[:1]:
@@ -89,6 +100,35 @@ def let_time_act(workspace: Workspace) -> list[Line]:
         return None
 
     return _for_each(workspace, "retire", look)
+
+
+@task(name="take up schedules", task_run_name="take-up", timeout_seconds=600, **RETRIED)
+@telling_little
+def take_up_schedules(workspace: Workspace) -> list[Line]:
+    """Switch on again what a retirement had switched off, once a fitted version is in office.
+
+    Only soon after it took office: a schedule that a person pauses later stays paused.
+    """
+
+    def look(spec: ModelSpec) -> Line | None:
+        tenures = open_ledger(workspace).tenures(spec.name)
+        if not tenures or workspace.clock.now() - tenures[-1].since > SOON:
+            return None
+        if out_of_office(spec.name, workspace):
+            return None
+        back = schedules.switch_on(spec.name, _switched_off(spec.name, workspace))
+        on = f"on again: {', '.join(back)}"
+        return _line(spec.name, "schedules", "a version took office", on) if back else None
+
+    return _for_each(workspace, "schedules", look)
+
+
+def _switched_off(model: str, workspace: Workspace) -> list[str]:
+    """Return the verbs whose schedules the model's newest retirement switched off."""
+    cases = open_ledger(workspace).cases(model)
+    steps = [case.done("turn_off") for case in cases if case.record]
+    off = [step.facts.get("off") for step in steps if step]
+    return list(next((verbs for verbs in reversed(off) if verbs), []))
 
 
 @task(name="look after fallbacks", task_run_name="fallbacks", timeout_seconds=1200, **RETRIED)
@@ -102,8 +142,16 @@ def look_after_fallbacks(workspace: Workspace) -> list[Line]:
 @task(name="delete what is due", task_run_name="delete-due", timeout_seconds=3600, **RETRIED)
 @telling_little
 def delete_due(workspace: Workspace) -> list[Line]:
-    """Delete what a retired version left, once the time is over that its spec keeps it."""
+    """Delete what a retired version left, once the time is over that its spec keeps it.
+
+    Looked at once an hour: every record of a retirement is read for it.
+    """
+    looked = workspace.state / "checks" / "deleted"
+    if looked.exists() and time.time() - looked.stat().st_mtime < HOUR_S:
+        return []
     gone = retirement.purge_due(workspace, actor=ACTOR)
+    looked.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    looked.touch()
     return [_line("", "delete", "its time is over", f"deleted: {what}") for what in gone]
 
 

@@ -68,6 +68,26 @@ def halt_of(model: str, workspace: Workspace, actor: str) -> str | None:
     return f"Automation of {what} is halted by {halt.by}: {halt.reason}"
 
 
+def out_of_office(model: str, workspace: Workspace, actor: str = "system:") -> str | None:
+    """Return why automation neither trains nor watches: nobody fitted has held the slot since.
+
+    A challenger of a retired champion would only have to beat a dummy, and be retired again; so
+    the way back is a person's.
+    """
+    ledger = open_ledger(workspace)
+    slot = ledger.slot(model)
+    if slot is None or not is_automatic(actor):
+        return None
+    stand_ins = {version.number for version in ledger.fallbacks(model)}
+    if slot.version is not None and slot.version not in stand_ins:
+        return None
+    who = "nobody" if slot.version is None else f"its fallback, version {slot.version},"
+    return (
+        f"The champion of '{model}' left office and {who} answers, until a person trains, deploys "
+        "or restores a version."
+    )
+
+
 def label(name: str | None, *tags: str) -> None:
     """Add tags to the current run, and a name that says more than it could at its start.
 

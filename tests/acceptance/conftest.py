@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -63,10 +64,16 @@ class Stack:
         return json.loads((self.root / ".tenure" / "up.json").read_text())
 
     def prefect(self, method: str, path: str, **body: Any) -> Any:
-        """Call Prefect's API."""
-        answer = httpx.request(
-            method, f"{self.up['addresses']['api']}/{path}", json=body, timeout=20, trust_env=False
-        )
+        """Call Prefect's API; on SQLite a busy server answers 503, which means "again"."""
+        address = f"{self.up['addresses']['api']}/{path}"
+        if path.endswith("/create_flow_run"):
+            body.setdefault("idempotency_key", str(uuid4()))
+
+        def ask() -> list[httpx.Response]:
+            said = httpx.request(method, address, json=body, timeout=60, trust_env=False)
+            return [] if said.status_code == 503 else [said]
+
+        (answer,) = eventually(ask, patience_s=60)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -89,12 +96,12 @@ class Stack:
     def endpoint(self, path: str, body: Any = None) -> httpx.Response:
         address = f"{self.up['addresses']['endpoint']}{path}"
         return httpx.request(
-            "POST" if body else "GET", address, json=body, timeout=20, trust_env=False
+            "POST" if body else "GET", address, json=body, timeout=60, trust_env=False
         )
 
     def send_events(self, events: list[dict[str, Any]]) -> None:
         address = f"{self.up['addresses']['api']}/events"
-        httpx.post(address, json=events, timeout=20, trust_env=False).raise_for_status()
+        httpx.post(address, json=events, timeout=60, trust_env=False).raise_for_status()
 
     def source(self, model: str = "loans") -> Path:
         """Return the folder where a model's batches arrive."""

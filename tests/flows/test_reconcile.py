@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -12,13 +12,13 @@ from deployments.replay import replay
 from deployments.sync import sync
 from flows.reconcile import reconcile
 from tasks import reconciling, starting, watchdog
-from tenure.records import Action, Case, CaseState, Cause
+from tenure.records import Action, CaseState
 from tenure.registry import open_ledger
 from tenure.workspace import open_workspace
 from tests.acceptance.conftest import SPEC
+from tests.flows.conftest import NOW, case
 from tests.servers import PROJECT
 
-NOW = datetime.now(UTC)
 NO_ARRIVAL = SPEC.replace('make_model"', 'make_model", on_arrival: false')
 
 
@@ -42,22 +42,6 @@ def deployed(loans, deployments):
         for run in client.read_flow_runs(limit=200):
             if run.deployment_id and run.state and not run.auto_scheduled:
                 client.delete_flow_run(run.id)
-
-
-def case(**facts):
-    about = {
-        "id": "c" * 64,
-        "model": "loans",
-        "version": 1,
-        "epoch": 1,
-        "action": Action.RETIRE,
-        "cause": Cause.PERFORMANCE,
-        "reason": "accuracy 0.31 is below 0.5.",
-        "state": CaseState.OPEN,
-        "opened_by": "automation:tenure-monitor",
-        "opened_at": NOW,
-    }
-    return Case(**(about | facts))
 
 
 def opened(workspace, **facts):
