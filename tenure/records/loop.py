@@ -210,6 +210,15 @@ class Case:
         """Whether nothing is left to do."""
         return self.state in (CaseState.CLOSED, CaseState.DECLINED)
 
+    @property
+    def occupies(self) -> str:
+        """What has one open case at a time: the model, or a former champion that is put away.
+
+        Housekeeping of a version that was replaced never holds up what the champion needs.
+        """
+        replaced = self.cause is Cause.SUPERSEDED
+        return f"{self.model}/{self.version}" if replaced else self.model
+
     def done(self, step: str) -> CaseStep | None:
         """Return a step if it was carried out."""
         return next((one for one in self.steps if one.name == step), None)

@@ -197,10 +197,18 @@ class CaseBook:
         return _as_case(rows[0])
 
     def open_case_of(self, model: str) -> Case | None:
-        """Return the case of a model that is waiting or being carried out, or None."""
+        """Return the case of a model that is waiting or being carried out, or None.
+
+        The putting away of a version that was replaced is not the model's: see `case_against`.
+        """
         with self.database.reading() as connection:
             row = connection.execute(_OPEN, {"model": model}).first()
         return _as_case(row) if row else None
+
+    def case_against(self, model: str, version: int) -> Case | None:
+        """Return the open case about one version of a model, or None."""
+        found = [case for case in self.undone_cases() if case.model == model]
+        return next((case for case in found if case.version == version), None)
 
     def cases(self, model: str | None = None, *, limit: int = 100) -> list[Case]:
         """Return the newest cases, oldest first."""
@@ -229,20 +237,21 @@ def put_case(write: Writing, case: Case) -> dict[str, Any]:
     Raises:
         CaseOpen: the model has another open case.
     """
-    other = write.connection.execute(_OPEN, {"model": case.model}).first()
+    other = write.connection.execute(_OPEN, {"model": case.occupies}).first()
     if other is not None:
         raise CaseOpen(model=case.model, case=_as_case(other).id[:12])
     columns = _columns(case)
     row = {**columns, "id": case.id, "model": case.model, "seq": write.next_seq}
     write.connection.execute(insert(cases), row)
     digest = digest_of(to_json(replace(case, seq=0)))
-    return {"state": case.state.value, "deadline_at": columns["deadline_at"], "record": digest}
+    kept = {name: columns[name] for name in ("state", "open_for", "deadline_at")}
+    return {**kept, "record": digest}
 
 
 def _columns(case: Case) -> dict[str, Any]:
     return {
         "state": case.state.value,
-        "open_for": None if case.is_over else case.model,
+        "open_for": None if case.is_over else case.occupies,
         "deadline_at": stamp(case.deadline_at) if case.deadline_at else None,
         "record": canonical(to_json(replace(case, seq=0))).decode(),
     }

@@ -240,11 +240,11 @@ def _decided(state: State, line: Line, body: Facts) -> str | None:
 def _opened(state: State, line: Line, body: Facts) -> str | None:
     opened = body["opened"]
     lawful = body["case"] not in state.cases
-    lawful &= all(each["open_for"] != line.model for each in state.cases.values())
+    lawful &= all(each["open_for"] != opened["open_for"] for each in state.cases.values())
     state.cases[body["case"]] = {
         "model": line.model,
         "state": opened["state"],
-        "open_for": line.model,
+        "open_for": opened["open_for"],
         "deadline_at": opened["deadline_at"],
         "seq": line.seq,
         "record": opened["record"],
@@ -254,11 +254,11 @@ def _opened(state: State, line: Line, body: Facts) -> str | None:
 
 def _case_changed(state: State, line: Line, body: Facts) -> str | None:
     case = state.cases[body["case"]]
-    lawful = case["open_for"] == line.model
+    lawful = case["open_for"] is not None and case["model"] == line.model
     over = body["state"] in (CaseState.CLOSED, CaseState.DECLINED)
     case.update(
         state=body["state"],
-        open_for=None if over else line.model,
+        open_for=None if over else case["open_for"],
         deadline_at=body["deadline_at"],
         record=body["record"],
     )

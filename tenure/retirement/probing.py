@@ -71,8 +71,8 @@ def _store(model: str, version: int, workspace: Workspace) -> Tried:
     known = open_ledger(workspace).version(model, version)
     if not open_store(workspace).exists(known.object):
         return "store", "ObjectMissing", False
-    case = open_ledger(workspace).open_case_of(model)
-    step = case.done("archive") if case is not None and case.version == version else None
+    case = open_ledger(workspace).case_against(model, version)
+    step = case.done("archive") if case is not None else None
     others = step.facts["still_needed_by"] if step else []
     if others:
         return "store", f"the same bytes belong to {', '.join(others)}", False

@@ -87,8 +87,8 @@ def _check(version: Version, workspace: Workspace, actor: str) -> None:
         raise NotAllowedStage(
             model=model, version=number, stage=version.stage.value, wanted=Stage.VALIDATED.value
         )
-    case = open_ledger(workspace).open_case_of(model)
-    if case is not None and case.version == number:
+    case = open_ledger(workspace).case_against(model, number)
+    if case is not None:
         raise CaseOpen(model=model, case=case.id[:12])
     _check_person(version, workspace, actor)
     both = _both(workspace)

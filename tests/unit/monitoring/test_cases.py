@@ -248,6 +248,29 @@ def test_a_person_opens_one_case_and_not_a_second(house):
         )
 
 
+def test_putting_a_replaced_version_away_holds_nothing_up(house):
+    ledger = open_ledger(house)
+    away = Case(
+        id="d" * 64,
+        model="fraud",
+        version=1,
+        epoch=2,
+        action=Action.RETIRE,
+        cause=Cause.SUPERSEDED,
+        reason="It was replaced.",
+        state=CaseState.OPEN,
+        opened_by="system:reconcile",
+        opened_at=START,
+    )
+    ledger.open_case(away, actor="system:reconcile", evidence="the spec")
+    assert ledger.case_against("fraud", 1).id == away.id
+    assert see(house, 0.7, 0.7, 0.7)[1].held_back == ()
+    assert ledger.open_case_of("fraud").action is Action.RETRAIN
+    ledger.close_case(away.id, actor=ROBOT, outcome="It is away.", record=None, now=START)
+    assert ledger.case_against("fraud", 1) is None
+    assert unlike_its_record(house) == []
+
+
 def test_explain_says_the_rule_the_guards_and_the_readings(house):
     write_spec(house, {"retire": {"share": 0.6, "windows": "1 of 1"}}, tier="medium")
     decided = see(house, 0.7)[0]
