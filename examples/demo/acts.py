@@ -1,37 +1,43 @@
-"""What happens in the demo: iris, two weeks of card payments, and a file that is dropped.
+"""What happens in the demo: iris, two months of card payments, and a file that ends a career.
 
 Past days are played by calling the flows in this process against the real server, by the
 workspace's clock. The last act runs on the real clock and goes the whole way: file, watcher, event,
-automation, runner, deployment.
+automation, runner, and nobody touches anything.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
-
+from examples.demo.asking import ask, requests_of, shares, until
 from examples.demo.screen import Screen, Told
 from examples.demo.stage import NotAsPromised, clock_of, hands_off
 from examples.fraud import transactions as fraud
 from examples.iris import flowers
-from tenure.records import Batch, BatchState, Evaluation, Version
+from tenure.errors import TenureError
+from tenure.records import (
+    Action,
+    Batch,
+    BatchState,
+    Case,
+    CaseState,
+    Cause,
+    Decision,
+    Evaluation,
+    GateVerdict,
+    Version,
+)
 from tenure.registry import Ledger, open_ledger
 from tenure.workspace import Workspace
 
-DAYS = 13
-BAD_DAY = 4
-GAPS_DAY = 7
-TESTERS_FROM = 5
-RESELLERS_FROM = 12
-FIRST_NIGHT = 3
-WAIT_S = 150.0
+FILES = 20
+DAYS_A_FILE = 3
+FIRST_NIGHT = 1
+TESTERS_FROM, BAD_FILE, GAPS_FILE = 4, 7, 9
+MARKETPLACE_FROM, RESELLERS_FROM = 11, 11
+INSIDERS_FROM = FILES - 1
 SPECIES = [1, 0, 2, 1, 1]
-
-T = TypeVar("T")
 
 
 def play(workspace: Workspace, addresses: dict[str, str], screen: Screen) -> Told:
@@ -48,13 +54,15 @@ def play(workspace: Workspace, addresses: dict[str, str], screen: Screen) -> Tol
         accuracy, answer = _iris(workspace, addresses, screen)
         _past(workspace, today, screen)
     clock_of(workspace).release()
-    served = _drop(workspace, today, addresses, screen)
-    return _summary(workspace, accuracy, answer, served)
+    served = _last_file(workspace, today, addresses, screen)
+    with replay(workspace, api=addresses["api"]):
+        refused = _restore(workspace, screen)
+    return _summary(workspace, accuracy, answer, served, refused)
 
 
 def _start(today: date) -> date:
-    """Return the first past day; yesterday is left for the last act."""
-    return today - timedelta(days=DAYS + 1)
+    """Return the first past day; the last days before today are left for the last act."""
+    return today - timedelta(days=(FILES + 1) * DAYS_A_FILE)
 
 
 def _at(day: date, hour: int) -> datetime:
@@ -81,7 +89,7 @@ def _iris(
     if accuracy is None or round(accuracy, 4) != 1.0:
         raise NotAsPromised(f"Iris reached an accuracy of {accuracy}; 1.00 was promised.")
     screen.done(f"version {version.number}: accuracy {accuracy:.2f}", evaluation.reason)
-    answer = _ask("iris", flowers.instances(), addresses["endpoint"])
+    answer = ask("iris", flowers.instances(), addresses["endpoint"])
     said = [int(each) for each in answer["predictions"]]
     if said != SPECIES:
         raise NotAsPromised(f"Five flowers were taken for {said}; {SPECIES} was promised.")
@@ -91,79 +99,103 @@ def _iris(
 
 
 def _past(workspace: Workspace, today: date, screen: Screen) -> None:
-    """Play past days of card payments: a batch each morning, a training each night."""
+    """Play past days of card payments: a file each third morning, a training in the night after."""
     from flows.ingest import ingest
+    from flows.monitor import monitor
     from flows.train import train
 
-    start = _start(today)
-    screen.act("Fraud", f"{DAYS} past days of card payments: a batch a day, a training a night")
-    folder = workspace.root / "data" / "fraud"
-    for number, (day, traffic) in enumerate(fraud.days(start, DAYS, begins=_begins(start))):
-        frame = _as_sent(number, traffic)
-        file = fraud.write(day, frame, folder)
-        following = day + timedelta(days=1)
+    start, ledger = _start(today), open_ledger(workspace)
+    days = FILES * DAYS_A_FILE
+    screen.act("Fraud", f"{days} past days of card payments, a file each third morning")
+    for number in range(FILES):
+        day = start + timedelta(days=number * DAYS_A_FILE)
+        frame = _as_sent(number, _traffic(day, start))
+        file = fraud.write(day, frame, workspace.root / "data" / "fraud")
+        following = day + timedelta(days=DAYS_A_FILE)
         clock_of(workspace).set(_at(following, 1))
         with screen.console.status(f"{day:%a %-d %b}: ingest"):
             ingest("fraud", path=str(file))
-        batch = open_ledger(workspace).batches("fraud")[0]
-        _tell_batch(day, batch, len(frame), open_ledger(workspace), screen)
-        if number == BAD_DAY and batch.state is not BatchState.QUARANTINED:
-            raise NotAsPromised("The bad day was not put into quarantine.")
+        batch = ledger.batches("fraud")[0]
+        _tell_batch(day, batch, len(frame), ledger, screen)
+        if number == BAD_FILE and batch.state is not BatchState.QUARANTINED:
+            raise NotAsPromised("The bad file was not put into quarantine.")
         if number < FIRST_NIGHT or batch.state is not BatchState.ACCEPTED:
             continue
+        before = len(ledger.decisions("fraud"))
+        with screen.console.status(f"{day:%a %-d %b}: monitor"):
+            monitor("fraud")
+        _tell_decisions(ledger.decisions("fraud")[before:], screen)
         clock_of(workspace).set(_at(following, 3))
         with screen.console.status(f"{day:%a %-d %b}: train"):
             train("fraud")
-        _tell_version(*_newest("fraud", open_ledger(workspace)), screen)
+        _tell_version(*_newest("fraud", ledger), screen)
+
+
+def _traffic(day: date, start: date) -> Any:
+    """Return the payments of a file's days, with the rings that are at work then."""
+    import pandas as pd
+
+    begins, ends = _rings(start)
+    frames = [frame for _, frame in fraud.days(day, DAYS_A_FILE, begins=begins, ends=ends)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _rings(start: date) -> tuple[dict[str, date], dict[str, date]]:
+    """Return what begins when, and what ends when."""
+
+    def morning(number: int) -> date:
+        return start + timedelta(days=number * DAYS_A_FILE)
+
+    begins = {
+        "testers": morning(TESTERS_FROM),
+        "resellers": morning(RESELLERS_FROM),
+        "insiders": morning(INSIDERS_FROM),
+        fraud.MARKETPLACE: morning(MARKETPLACE_FROM),
+    }
+    return begins, dict.fromkeys(fraud.USUAL_RINGS, morning(INSIDERS_FROM))
 
 
 def _as_sent(number: int, traffic: Any) -> Any:
-    """Return a day as the terminals sent it, which was not always well."""
+    """Return a file as the terminals sent it, which was not always well."""
     match number:
-        case n if n == BAD_DAY:
+        case n if n == BAD_FILE:
             return fraud.corrupted(traffic)
-        case n if n == GAPS_DAY:
+        case n if n == GAPS_FILE:
             return fraud.with_gaps(traffic)
         case _:
             return traffic
 
 
-def _begins(start: date) -> dict[str, date]:
-    """Return when the rings begin that were not there at first."""
-    return {
-        "testers": start + timedelta(days=TESTERS_FROM),
-        "resellers": start + timedelta(days=RESELLERS_FROM),
-    }
-
-
-def _drop(
+def _last_file(
     workspace: Workspace, today: date, addresses: dict[str, str], screen: Screen
 ) -> dict[str, Any]:
-    """Drop today's file and wait until what came of it serves, or was refused."""
+    """Drop the last file and wait until the champion that it condemns is out of office."""
     ledger = open_ledger(workspace)
-    before = ledger.versions("fraud", limit=1)[0].number
     champion = ledger.slot("fraud")
+    assert champion is not None, "the past has left a champion"
     screen.act("Now", "a file is dropped; watcher, event, automation and runner do the rest")
-    traffic = next(iter(fraud.days(today - timedelta(days=1), 1)))[1]
-    file = fraud.write(today - timedelta(days=1), traffic, workspace.root / "data" / "fraud")
+    start = _start(today)
+    day = start + timedelta(days=FILES * DAYS_A_FILE)
+    traffic = _traffic(day, start)
+    file = fraud.write(day, traffic, workspace.root / "data" / "fraud")
     screen.done(f"{file.name} lies in {file.parent}")
     with screen.working("taken in"):
-        _until(lambda: _taken(file.name, ledger), "the dropped file to be taken in")
-    with screen.working("trained and judged"):
-        _until(lambda: ledger.versions("fraud", limit=1)[0].number > before, "a version of it")
-    version, evaluation = _newest("fraud", ledger)
-    if evaluation.promotes:
-        _until(lambda: ledger.slot("fraud") != champion, "the version to be deployed")
-    _tell_version(version, evaluation, screen)
-    held = ledger.slot("fraud")
-    assert held is not None, "the past has left a champion"
-    rows = _requests(traffic.iloc[:: len(traffic) // 4])
-    answer = _until(
-        lambda: _answer_of(held.version, rows, addresses["endpoint"]), "the endpoint to follow"
+        until(lambda: _taken(file.name, ledger), "the dropped file to be taken in")
+    with screen.working("judged by the monitor"):
+        case = until(lambda: _retirement(ledger), "the monitor to decide")
+    screen.refused(f"decided: retire version {case.version}", case.reason)
+    with screen.working("carried out"):
+        case = until(lambda: _over(case, ledger), "the retirement to be carried out")
+    screen.done("the record is signed", case.outcome)
+    stands_in = ledger.slot("fraud")
+    assert stands_in is not None, "a slot is never taken away"
+    rows = requests_of(traffic.iloc[:: len(traffic) // 4])
+    answer = until(
+        lambda: _answer_of(stands_in.version, rows, addresses["endpoint"]), "the endpoint to follow"
     )
-    shares = " ".join(f"{share:.2f}" for share in _shares(answer))
+    said = " ".join(f"{share:.2f}" for share in shares(answer))
     screen.done(
-        f"five payments of the day, asked over HTTP, by version {answer['version']}: {shares}"
+        f"five payments of the day, asked over HTTP, by version {answer['version']}: {said}"
     )
     return answer
 
@@ -175,48 +207,53 @@ def _taken(name: str, ledger: Ledger) -> bool:
     )
 
 
-def _requests(frame: Any) -> list[dict[str, Any]]:
-    apart = ["transaction", "at", "customer", "is_fraud"]
-    return frame.drop(columns=apart).to_dict(orient="records")
+def _retirement(ledger: Ledger) -> Case | None:
+    """Return the case that ends a career in office; that of a version replaced long ago is none."""
+    retires = [case for case in ledger.cases("fraud") if case.action is Action.RETIRE]
+    cases = [case for case in retires if case.cause is not Cause.SUPERSEDED]
+    return cases[-1] if cases else None
+
+
+def _over(case: Case, ledger: Ledger) -> Case | None:
+    found = ledger.case(case.id)
+    return found if found.state is CaseState.CLOSED else None
 
 
 def _answer_of(
     version: int | None, rows: list[dict[str, Any]], endpoint: str
 ) -> dict[str, Any] | None:
-    answer = _ask("fraud", rows, endpoint)
+    answer = ask("fraud", rows, endpoint)
     return answer if int(answer["version"]) == version else None
 
 
-def _shares(answer: dict[str, Any]) -> list[float]:
-    """Return the probability of fraud of each row."""
-    return [float(row[-1]) for row in answer["probabilities"]]
+def _restore(workspace: Workspace, screen: Screen) -> str:
+    """Try to bring the retired version back without a person, and return why it is refused."""
+    from flows.restore import restore
 
-
-def _ask(model: str, rows: list[dict[str, Any]], endpoint: str) -> dict[str, Any]:
-    """Ask the endpoint for predictions, as any client would."""
-    url = f"{endpoint}/v1/models/{model}:predict"
-
-    def asked() -> dict[str, Any] | None:
-        body = {"instances": rows, "probabilities": True}
-        reply = httpx.post(url, json=body, timeout=30)
-        return reply.json() if reply.status_code == 200 else None
-
-    return _until(asked, f"an answer of {url}", limit_s=30)
-
-
-def _until(look: Callable[[], T | None], what: str, limit_s: float = WAIT_S) -> T:
-    """Look until there is something, and return it."""
-    until = time.monotonic() + limit_s
-    while not (found := look()):
-        if time.monotonic() > until:
-            raise NotAsPromised(f"Waited {limit_s:.0f} s for {what}.")
-        time.sleep(0.2)
-    return found
+    case = _retirement(open_ledger(workspace))
+    assert case is not None, "the last act has retired a version"
+    try:
+        restore("fraud", case.version, "It was the best that we ever had.")
+    except TenureError as error:
+        screen.refused(f"restore of version {case.version}", str(error))
+        return str(error)
+    raise NotAsPromised("A retired version came back and no person had asked for it.")
 
 
 def _newest(model: str, ledger: Ledger) -> tuple[Version, Evaluation]:
-    version = ledger.versions(model, limit=1)[0]
-    return version, ledger.evaluation(model, version.number)
+    """Return the newest version that was fitted to be judged, and what the gate said of it."""
+    for version in ledger.versions(model, limit=5):
+        evaluation = ledger.evaluation(model, version.number)
+        if evaluation.verdict is not GateVerdict.FALLBACK:
+            return version, evaluation
+    raise NotAsPromised(f"'{model}' has no version.")
+
+
+def _tell_decisions(decisions: list[Decision], screen: Screen) -> None:
+    for decision in decisions:
+        if decision.action is Action.KEEP:
+            continue
+        screen.refused(f"            monitor: {decision.action.value}", decision.reason)
 
 
 def _tell_batch(day: date, batch: Batch, rows: int, ledger: Ledger, screen: Screen) -> None:
@@ -240,25 +277,37 @@ def _tell_version(version: Version, evaluation: Evaluation, screen: Screen) -> N
 
 
 def _summary(
-    workspace: Workspace, accuracy: float, answer: dict[str, Any], served: dict[str, Any]
+    workspace: Workspace,
+    accuracy: float,
+    answer: dict[str, Any],
+    served: dict[str, Any],
+    not_restored: str,
 ) -> Told:
     """Return what happened, from the ledger; what is missing is said as a failure."""
     ledger = open_ledger(workspace)
     batches = ledger.batches("fraud", limit=100)
     versions = [(v, ledger.evaluation("fraud", v.number)) for v in ledger.versions("fraud")]
+    judged = [(v, e) for v, e in versions if e.verdict is not GateVerdict.FALLBACK]
     tenures = ledger.tenures("fraud")
     bad = [b for b in batches if b.state is BatchState.QUARANTINED]
-    refused = [(v, e) for v, e in versions if not e.promotes]
-    if len(tenures) < 2 or not refused:
-        raise NotAsPromised("A promotion and a refused promotion were promised.")
-    last, why = refused[0]
+    lost = [(v, e) for v, e in judged if not e.promotes]
+    retrains = [case for case in ledger.cases("fraud") if case.action is Action.RETRAIN]
+    case = _retirement(ledger)
+    if len(tenures) < 3 or not lost or not retrains or case is None:
+        raise NotAsPromised("Promotions, a refusal, a retrain and a retirement were promised.")
+    last, why = lost[0]
+    readings = ledger.readings("fraud", limit=1000)
     return Told(
         facts=(
             ("iris", f"accuracy {accuracy:.2f}; five flowers are {_spaced(answer)}"),
-            ("batches", f"{len(batches)} of card payments, {len(bad)} of them in quarantine"),
+            ("files", f"{len(batches)} of card payments, {len(bad)} of them in quarantine"),
             ("why", bad[0].reason or ""),
-            ("versions", f"{len(versions)} of fraud, {len(tenures)} held office"),
+            ("versions", f"{len(judged)} of fraud, {len({t.version for t in tenures})} in office"),
             ("refused", f"version {last.number}: {why.reason}"),
+            ("watched", f"{len(readings)} windows, {len(retrains)} retrain(s) because of them"),
+            ("retired", f"version {case.version}, case {case.id[:12]}: {case.reason}"),
+            ("steps", ", ".join(step.name for step in case.steps)),
+            ("restore", not_restored),
             (
                 "serves",
                 f"version {served['version']}, epoch {served['epoch']}: {tenures[-1].reason}",

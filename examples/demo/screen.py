@@ -31,7 +31,7 @@ class Screen:
 
     def opening(self, folder: Path) -> None:
         """Say what begins."""
-        self.console.print("[bold]Tenure[/]  two models, from their data to their champions")
+        self.console.print("[bold]Tenure[/]  two models, from their data to the end of a career")
         self.console.print(f"[dim]It plays in {escape(str(folder))}, without any network.[/]")
 
     def act(self, title: str, says: str = "") -> None:

@@ -1,13 +1,12 @@
 """Does the demo touch only what is its own?"""
 
 import os
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from examples.demo import acts, stage
-from examples.fraud import transactions as fraud
 
 PROJECT = Path(__file__).parents[3]
 
@@ -46,6 +45,9 @@ def test_settings_that_point_elsewhere_are_dropped(monkeypatch):
 
 def test_the_past_ends_where_the_dropped_file_begins():
     today = date(2026, 11, 21)
-    past = [day for day, _ in fraud.days(acts._start(today), acts.DAYS)]
-    assert past[-1] == date(2026, 11, 19)
-    assert acts._begins(past[0])["resellers"] == past[-1]
+    start = acts._start(today)
+    assert (today - start).days == 63
+    begins, ends = acts._rings(start)
+    last_past = start + timedelta(days=(acts.FILES - 1) * acts.DAYS_A_FILE)
+    assert begins["insiders"] == last_past == ends["spenders"]
+    assert last_past + timedelta(days=2 * acts.DAYS_A_FILE) == today
