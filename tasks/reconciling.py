@@ -92,9 +92,9 @@ def let_time_act(workspace: Workspace) -> list[Line]:
             return None
         if not out_of_office(spec.name, workspace):
             monitoring.watch_age(spec.name, workspace, actor=ACTOR)
-        if ledger.open_case_of(spec.name):
-            return None
         for number in monitoring.superseded_due(spec.name, workspace)[:1]:
+            if ledger.case_against(spec.name, number):
+                continue
             retirement.open_superseded(spec.name, number, workspace, actor=SUPERSEDED)
             return _line(spec.name, "retire", f"version {number} was replaced", "case opened")
         return None
