@@ -34,12 +34,13 @@ TONES = {
     Stage.REJECTED: "bad",
 }
 SPELLED = {
-    Outcome.PASS: "passed",
-    Outcome.WARN: "warned",
-    Outcome.FAIL: "failed",
-    GateVerdict.FIRST: "first version",
-    GateVerdict.FAILS_FLOOR: "fails a floor",
+    (Outcome, Outcome.PASS): "passed",
+    (Outcome, Outcome.WARN): "warned",
+    (Outcome, Outcome.FAIL): "failed",
+    (GateVerdict, GateVerdict.FIRST): "first version",
+    (GateVerdict, GateVerdict.FAILS_FLOOR): "fails a floor",
 }
+"""By kind and value, since values of several lists are the same text."""
 
 
 METRICS = {
@@ -60,7 +61,7 @@ def tone(value: Any) -> str:
 def words(value: Any) -> str:
     """Return a value of one of the closed lists as people say it."""
     plain = value.value if isinstance(value, Enum) else str(value)
-    return SPELLED.get(value, plain.replace("_", " "))
+    return SPELLED.get((type(value), value), plain.replace("_", " "))
 
 
 def when(at: datetime | None) -> str:

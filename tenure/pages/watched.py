@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC
 from typing import Any
 
 from markupsafe import Markup
@@ -14,7 +14,7 @@ from tenure.monitoring.decision import severity
 from tenure.monitoring.policy import P_VALUE_METHODS, Limit, Policy, policy_of
 from tenure.pages.render import day, metric
 from tenure.pages.svg import number
-from tenure.pages.watch_charts import Cell, Level, Point, columns_over_time, course
+from tenure.pages.watch_charts import Axis, Cell, Level, Point, columns_over_time, course
 from tenure.records import Action, Cause, Decision, Measure, Reading, Severity, Window
 from tenure.registry import Ledger
 from tenure.spec import load_spec
@@ -49,13 +49,6 @@ class Seen:
     reading: Reading
     severity: Severity
     decision: Decision | None
-
-    @property
-    def at(self) -> datetime:
-        """When the window ended; when it was read where the data has no time."""
-        at = self.reading.window.end_at or self.reading.as_of
-        assert at is not None
-        return at
 
 
 def policy_if_any(model: str, workspace: Workspace) -> Policy | None:
@@ -120,18 +113,29 @@ def window_words(window: Window) -> str:
     return f"batches {window.first_seq} to {window.last_seq}"
 
 
+def axis_of(seen: Sequence[Seen]) -> Axis:
+    """Return where windows stand: by when they ended, in order where their data has no time."""
+    ends = [one.reading.window.end_at for one in seen]
+    known = [end for end in ends if end is not None]
+    if len(known) == len(ends):
+        names = [end.astimezone(UTC).strftime("%-d %b") for end in known]
+        return Axis(places=[end.timestamp() for end in known], names=names, is_time=True)
+    names = [window_words(one.reading.window).removeprefix("batches ") for one in seen]
+    return Axis(places=[float(place) for place in range(len(seen))], names=names, is_time=False)
+
+
 def charts_of(seen: Sequence[Seen], policy: Policy | None) -> list[Markup]:
     """Draw the measures that say something, each with its thresholds; none for no windows."""
     if not seen:
         return []
-    limits = _limits(policy)
+    limits, axis = _limits(policy), axis_of(seen)
     names = [*MEASURES, *sorted({n for n in _names(seen) if n.startswith("metric:")})]
     drawn = []
     for name in names:
         own = [pair for pair in limits if pair[1].measure == name]
         values = [_worst(one.reading, name, own) for one in seen]
         if any(each is not None for each in values) and (own or _matters(name)):
-            drawn.append(_course(name, seen, values, own))
+            drawn.append(_course(name, seen, values, own, axis))
     # Labels outrank drift: what they say stands first.
     drawn = [m for n, m in drawn if n.startswith("metric:")] + [
         m for n, m in drawn if not n.startswith("metric:")
@@ -168,9 +172,10 @@ def _course(
     seen: Sequence[Seen],
     values: Sequence[Measure | None],
     own: Sequence[tuple[Severity, Limit]],
+    axis: Axis,
 ) -> tuple[str, Markup]:
     points = []
-    for one, measure in zip(seen, values, strict=True):
+    for one, measure, at in zip(seen, values, axis.places, strict=True):
         crossed = [s for s, limit in own if measure is not None and limit.crossed_by(measure)]
         worst = max(crossed, key=lambda each: each.rank, default=Severity.OK)
         value = measure.value if measure else None
@@ -178,13 +183,14 @@ def _course(
         where = f", column {measure.column}" if measure and measure.column else ""
         title = f"{window_words(one.reading.window)}, version {one.reading.version}{where}: {says}"
         role = ROLES[worst] if crossed else "candidate"
-        points.append(Point(at=one.at, value=value, role=role, title=title))
+        of = f"v{one.reading.version}"
+        points.append(Point(at=at, of=of, value=value, role=role, title=title))
     levels = [
         Level(value=limit.threshold, role=ROLES[severity], label=severity.value)
         for severity, limit in sorted(own, key=lambda pair: pair[0].rank)
     ]
     title = MEASURES.get(name) or f"{_head(metric(name.removeprefix('metric:')))}, on labels"
-    return name, course(title, points, levels, y_label="", bounds=_bounds(name, points))
+    return name, course(title, points, levels, axis, bounds=_bounds(name, points))
 
 
 def _bounds(name: str, points: Sequence[Point]) -> tuple[float | None, float | None]:
@@ -223,7 +229,7 @@ def columns_chart(seen: Sequence[Seen]) -> Markup | None:
     ]
     more = len(weights) - len(names)
     title = f"Columns that drift{f', the {len(names)} most important' if more else ''}"
-    return columns_over_time(title, names, [one.at for one in shown], cells)
+    return columns_over_time(title, names, axis_of(shown).names, cells)
 
 
 def _cell(name: str, one: Seen, measure: Measure | None) -> Cell:
