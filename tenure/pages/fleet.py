@@ -147,7 +147,7 @@ def read_fleet(ledger: Ledger, workspace: Workspace) -> list[Line]:
     cases = {case.model: case for case in ledger.undone_cases()}
     halts = {halt.model: halt for halt in ledger.halts()}
     batches, versions = ledger.batch_counts(), ledger.version_counts()
-    start = _start_of(course, now)
+    strips = _Strips(_start_of(course, now), now)
     newest = {model: _about_champion(decided.get(model), slots.get(model)) for model in decided}
     lines = [
         Line(
@@ -160,7 +160,7 @@ def read_fleet(ledger: Ledger, workspace: Workspace) -> list[Line]:
             has_spec=model in named,
             versions=versions.get(model, 0),
             batches=batches.get(model, {}),
-            strip=_strip(course[model], start, now) if model in course else None,
+            strip=strips.draw(course[model]) if model in course else None,
         )
         for model in sorted({*named, *ledger.models()})
     ]
@@ -229,22 +229,40 @@ def _start_of(course: Mapping[str, list[tuple[str, str, str]]], now: datetime) -
     return min(datetime.fromisoformat(first), now) if first else now - YEAR
 
 
-def _strip(rows: list[tuple[str, str, str]], start: datetime, now: datetime) -> Markup:
-    """Draw a mark a window, by when it was judged and how bad it was; one path a colour."""
-    width, height = STRIP
-    first = start.timestamp()
-    scale = (width - 4) / max(now.timestamp() - first, 3600.0)
-    marks: dict[str, list[str]] = {}
-    for at, action, rule in rows:
-        role = _role(action, rule)
-        x = 1 + scale * (datetime.fromisoformat(at).timestamp() - first)
-        marks.setdefault(role, []).append(f"M{x:.1f} {height}v-{TALL.get(role, 7)}")
-    # Numbers and our own names alone: escaping a thousand of them would take longest of all.
-    paths = "".join(
-        f'<path class="tally {role}" d="{"".join(drawn)}"></path>' for role, drawn in marks.items()
-    )
-    view = f"0 0 {width} {height}"
-    return Markup(f'<svg class="strip" viewBox="{view}" aria-hidden="true">{paths}</svg>')  # noqa: S704
+class _Strips:
+    """Draws a mark a window, by when it was judged and how bad it was; one path a colour."""
+
+    def __init__(self, start: datetime, now: datetime) -> None:
+        self.first = start.timestamp()
+        self.scale = (STRIP[0] - 4) / max(now.timestamp() - self.first, 3600.0)
+        self.places: dict[str, str] = {}
+
+    def draw(self, rows: list[tuple[str, str, str]]) -> Markup:
+        """Return a model's strip; rows are time, action and rule."""
+        width, height = STRIP
+        marks: dict[str, list[str]] = {}
+        for at, action, rule in rows:
+            marks.setdefault(_role(action, rule), []).append(self._place(at[:13]))
+        # Numbers and our own names alone: escaping a thousand of them would take longest of all.
+        paths = "".join(
+            f'<path class="tally {role}" d="{_path(places, TALL.get(role, 7))}"></path>'
+            for role, places in marks.items()
+        )
+        view = f"0 0 {width} {height}"
+        return Markup(f'<svg class="strip" viewBox="{view}" aria-hidden="true">{paths}</svg>')  # noqa: S704
+
+    def _place(self, hour: str) -> str:
+        """Return where an hour stands; fleets are judged at the same hours."""
+        place = self.places.get(hour)
+        if place is None:
+            at = datetime.fromisoformat(f"{hour}:00:00+00:00").timestamp()
+            place = self.places[hour] = f"{1 + self.scale * max(at - self.first, 0.0):.1f}"
+        return place
+
+
+def _path(places: list[str], tall: int) -> str:
+    foot = f" {STRIP[1]}v-{tall}"
+    return f"M{f'{foot}M'.join(places)}{foot}"
 
 
 @cache
