@@ -1,9 +1,10 @@
 """How is a whole workspace copied, and put back so that nobody can pretend that it was not?
 
-One tar archive, mode 0600: the ledger (a consistent copy while others write), every object, and the
-key folder if it lies inside .tenure/; keys that are kept elsewhere are to be backed up elsewhere,
-only their public halves come along. Pages, logs and Prefect's own state are not in it. A restore
-appends a row that names the head it replaced, and anchors it.
+One tar archive, mode 0600: the ledger (a consistent copy while others write), every object of the
+store and of the archive of retired versions, and the key folder if it lies inside .tenure/; keys
+that are kept elsewhere are to be backed up elsewhere, only their public halves come along. Pages,
+logs and Prefect's own state are not in it. A restore appends a row that names the head it replaced,
+and anchors it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import orjson
 from tenure.errors import BackupRefused, TenureError, WitnessUnreachable
 from tenure.records import canonical
 from tenure.registry import tables
+from tenure.registry.archived import open_archive
 from tenure.registry.chain import Head
 from tenure.registry.database import Database
 from tenure.registry.ledger import Ledger
@@ -105,12 +107,12 @@ def _fill(archive: tarfile.TarFile, workspace: Workspace, ledger: Path, head: He
     for file in sorted(workspace.key_folder.glob(wanted)):
         if file.is_file():
             archive.add(file, f"keys/{file.name}")
-    store = open_store(workspace)
-    for digest in store.digests():
-        with store.open_object(digest) as handle:
-            member = tarfile.TarInfo(f"store/{digest}")
-            member.size, member.mode = store.size(digest), 0o444
-            archive.addfile(member, handle)
+    for name, store in (("store", open_store(workspace)), ("archive", open_archive(workspace))):
+        for digest in store.digests():
+            with store.open_object(digest) as handle:
+                member = tarfile.TarInfo(f"{name}/{digest}")
+                member.size, member.mode = store.size(digest), 0o444
+                archive.addfile(member, handle)
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -140,6 +142,7 @@ def restore_backup(
         _must_verify(workspace, work, Path(file))
         replaced = _current_head(workspace)
         _take_objects(work / "store", open_store(workspace))
+        _take_objects(work / "archive", open_archive(workspace))
         _take_keys(work / "keys", workspace)
         head = _note_restore(workspace, work, about, replaced, actor)
         close_ledger(workspace)
@@ -189,8 +192,8 @@ def _unpack(file: Path, work: Path) -> dict[str, Any]:
         raise refused(f"its format is {about.get('backup_format')}, not {BACKUP_FORMAT}")
     if about.get("format") != tables.FORMAT:
         raise refused(f"its folder format is {about.get('format')}, not {tables.FORMAT}")
-    (work / "store").mkdir(exist_ok=True)
-    (work / "keys").mkdir(exist_ok=True)
+    for name in ("store", "archive", "keys"):
+        (work / name).mkdir(exist_ok=True)
     return about
 
 
@@ -221,8 +224,10 @@ def _trial(workspace: Workspace, work: Path) -> Workspace:
         ledger_url=f"sqlite:///{state / 'ledger.db'}",
         store_url=str(state / "store"),
         anchor_url=None,
+        archive_url=None,
     )
     _take_objects(work / "store", open_store(trial))
+    _take_objects(work / "archive", open_archive(trial))
     ledger = open_ledger(trial)
     ledger.database.anchor.reset(ledger.head())
     return trial

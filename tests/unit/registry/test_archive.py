@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tenure.errors import BackupRefused, LedgerMissing
+from tenure.records import Stage
 from tenure.registry import (
     backup,
     close_ledger,
@@ -18,6 +19,7 @@ from tenure.registry import (
     upgrade,
     upgrading,
 )
+from tenure.registry.archived import open_archive, put_away, take_out
 from tenure.registry.opening import format_file, ledger_file, normal_schema
 from tenure.workspace import Workspace, open_workspace
 from tests.conftest import PROJECT
@@ -67,6 +69,24 @@ def test_a_restore_brings_back_what_was_lost(workspace: Workspace, archive: Path
     assert lives.damage(workspace) == []
     assert load_version("fraud", 1, workspace).manifest.version == 1
     assert open_ledger(workspace).audit()[-1].body["replaced_head"] == "none that could be read"
+
+
+def test_a_backup_holds_the_archive_of_retired_versions(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    version = lives.version(workspace)
+    ledger, said = open_ledger(workspace), {"actor": lives.ROBOT, "reason": "Old.", "evidence": "e"}
+    ledger.change_stage("fraud", 1, Stage.RETIRED, **said)
+    put_away(version, workspace)
+    take_out(ledger.change_stage("fraud", 1, Stage.ARCHIVED, **said), workspace)
+    backup(workspace, tmp_path / "one.tar")
+    close_ledger(workspace)
+    shutil.rmtree(workspace.state / "archive")
+    assert lives.damage(workspace)
+    restore_backup(workspace, tmp_path / "one.tar")
+    assert open_archive(workspace).get_bytes(version.object, version.size)
+    assert not open_store(workspace).exists(version.object)
+    assert lives.damage(workspace) == []
 
 
 def test_a_restore_sets_a_damaged_ledger_aside(workspace: Workspace, archive: Path) -> None:
