@@ -69,10 +69,28 @@ def test_every_command_of_the_readme_works(checkout):
 
 
 def test_the_first_spec_of_the_readme_is_the_example_and_has_ten_lines():
-    [shown] = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    shown, _ = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
     file = PROJECT / "examples/iris/config/models/iris.yaml"
     assert yaml.safe_load(shown) == yaml.safe_load(file.read_text(encoding="utf-8"))
     assert len(shown.splitlines()) == 10
+
+
+def test_what_the_readme_says_of_a_bad_model_is_a_spec_and_does_what_it_says(workspace):
+    from tenure.monitoring.policy import policy_of
+    from tenure.spec import read_spec
+
+    spec, loop = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    file = workspace.models_folder / "iris.yaml"
+    file.write_text(spec + loop, encoding="utf-8")
+    reading = read_spec(file, workspace)
+    assert reading.spec is not None, [str(each) for each in reading.mistakes]
+    rungs = {rung.severity.value: rung for rung in policy_of(reading.spec).rungs}
+    assert {name: (rung.wanted, rung.among) for name, rung in rungs.items()} == {
+        "warn": (2, 3),
+        "retrain": (2, 3),
+        "retire": (3, 4),
+    }
+    assert [limit.threshold for limit in rungs["retire"].limits] == [0.6, 0.7]
 
 
 @pytest.mark.parametrize("target", re.findall(r"^make (\w+)$", README, flags=re.MULTILINE))
