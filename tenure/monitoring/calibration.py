@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenure.monitoring.scores import CATEGORY, NUMBER, P_VALUES, from_shares, score
+from tenure.monitoring.scores import CATEGORY, NUMBER, P_VALUES, from_shares, score, wasserstein
 
 FLOORS = {"wasserstein": 0.05, "jensenshannon": 0.02}
 """Less than this matters to nobody, however certain it is."""
@@ -148,11 +148,17 @@ def _held_out(each: Asked, count: int, most: int, draw: np.random.Generator) -> 
     """Return the score of each window of one column against the others' rows, larger is worse."""
     n = len(each.values)
     kept = np.sort(draw.choice(n, most, replace=False)) if n > most else np.arange(n)
+    kept = kept[np.argsort(each.values[kept], kind="stable")]
     values, window = each.values[kept], each.window[kept]
     scores = np.empty(count)
     for place in range(count):
-        inside = each.values[each.window == place]
-        scores[place] = score(each.method, each.kind, values[window != place], inside)
+        inside, others = each.values[each.window == place], values[window != place]
+        if len(inside) > most:
+            inside = draw.choice(inside, most, replace=False)
+        if each.method == "wasserstein" and len(inside) and len(others):
+            scores[place] = wasserstein(others, inside)
+        else:
+            scores[place] = score(each.method, each.kind, others, inside)
     return _badness(each.method, scores)
 
 

@@ -69,6 +69,8 @@ def kind_of(column: Column) -> str | None:
 def watched(features: Sequence[Column], monitoring: MonitoringSpec) -> tuple[Column, ...]:
     """Return the features that are judged: those named, or all, without those left out."""
     named = set(monitoring.columns) or {each.name for each in features}
+    for rung in (monitoring.warn, monitoring.retrain, monitoring.retire):
+        named |= set(rung.columns) if rung else set()
     return tuple(
         each
         for each in features
@@ -162,7 +164,7 @@ def profile(
             **about,
             low=float(seen[0]) if n else None,
             high=float(seen[-1]) if n else None,
-            deviation=float(np.std(held)) if n else None,
+            deviation=_deviation(held) if n else None,
         )
     if len(seen) > MOST_CATEGORIES:
         return ColumnReference(**about)
@@ -170,6 +172,12 @@ def profile(
     return ColumnReference(
         **about, categories=tuple(map(str, seen)), pooled=rare if len(rare) > 1 else ()
     )
+
+
+def _deviation(held: np.ndarray) -> float:
+    """Return the standard deviation, also of numbers whose squares are no numbers any more."""
+    largest = float(np.abs(held).max())
+    return float(np.std(held / largest)) * largest if largest else 0.0
 
 
 def comparable(values: np.ndarray, column: ColumnReference) -> np.ndarray:

@@ -25,7 +25,8 @@ class History:
 
     `attempts` are the times of retrains since the champion took office, `retirements` those of
     automatic retirements; `can_be_replaced` says that a fallback is ready and is not the champion
-    itself. `halted` and `open_case` are sentences, empty if there is none.
+    itself. `halted` and `open_case` are sentences, empty if there is none. `labels_at` is the newest
+    time of which labels were seen, or when the champion took office.
     """
 
     now: datetime
@@ -35,6 +36,7 @@ class History:
     halted: str = ""
     open_case: str = ""
     last_retrain_at: datetime | None = None
+    labels_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def decide(readings: Sequence[Reading], policy: Policy, history: History) -> Dec
         return _about_unknown(readings, severities, policy, history)
     fired = _fired(severities, policy)
     if fired is None:
-        return _keep(readings, severities[-1], policy)
+        return _unlabelled(readings, policy, history) or _keep(readings, severities[-1], policy)
     seen = crossings(newest, fired) or _worse(newest, fired, policy)
     wanted = Action(fired.severity.value)
     course = _guarded(wanted, seen, newest, policy, history)
@@ -247,6 +249,23 @@ def _about_unknown(
         cause=Cause.UNKNOWN,
         rule="monitoring.max_unknown_windows",
         reason=reason,
+    )
+
+
+def _unlabelled(readings: Sequence[Reading], policy: Policy, history: History) -> Decision | None:
+    """Return a warning where labels have not come for longer than the owner allows."""
+    limit, since = policy.without_labels, history.labels_at
+    if limit is None or since is None or history.now - since <= limit:
+        return None
+    return _decision(
+        readings,
+        policy,
+        action=Action.WARN,
+        wanted=Action.WARN,
+        cause=Cause.NO_LABELS,
+        rule="decisions.max_days_without_labels",
+        reason=f"No labels since {since:%Y-%m-%d}, {(history.now - since).days} days ago; "
+        f"decisions.max_days_without_labels is {limit.total_seconds() / 86400:g}.",
     )
 
 

@@ -57,7 +57,9 @@ def judge(reading: Reading, workspace: Workspace, *, actor: str) -> Decision:
     if champion is None or not serves:
         passed = _passed_over(readings, policy)
         return ledger.record_reading(reading, passed, actor=actor)
-    history = history_of(spec, champion, ledger, now)
+    history = replace(
+        history_of(spec, champion, ledger, now), labels_at=_labels_at(readings, champion)
+    )
     decision = decide(readings, policy, history)
     case = None if decision.dry_run else _case_of(decision, policy, history, actor)
     try:
@@ -66,6 +68,13 @@ def judge(reading: Reading, workspace: Workspace, *, actor: str) -> Decision:
         history = history_of(spec, champion, ledger, now)
         decision = decide(readings, policy, history)
         return ledger.record_reading(reading, decision, actor=actor)
+
+
+def _labels_at(readings: list[Reading], champion: Assignment) -> datetime:
+    """Return the newest time of which labels were seen since the champion took office."""
+    labelled = [each for each in readings if each.labelled_rows]
+    times = [each.window.end_at or each.as_of or champion.since for each in labelled]
+    return max(times, default=champion.since)
 
 
 def _in_time(reading: Reading) -> tuple[float, int, int]:

@@ -79,6 +79,7 @@ def drift_measures(
     columns: Sequence[ColumnReference],
     verdicts: Mapping[str, Verdict],
     reasons: Mapping[str, str],
+    others: Mapping[str, str],
 ) -> list[Measure]:
     """Return Evidently's verdict of each column, and which share of them drifts.
 
@@ -86,8 +87,13 @@ def drift_measures(
         columns: those that are judged.
         verdicts: read back from the stored report.
         reasons: why a column without a verdict has none.
+        others: what the owner names and nobody can judge, with the reason.
     """
     found = [_drift(each, verdicts.get(each.name), reasons.get(each.name, "")) for each in columns]
+    found += [
+        Measure(name="drift", cause=Cause.DRIFT, value=None, column=name, weight=0.0, reason=reason)
+        for name, reason in others.items()
+    ]
     return [*found, _share(found, weighted=False), _share(found, weighted=True)]
 
 

@@ -79,6 +79,7 @@ class Policy:
     approve_within: timedelta
     when_not_answered: str
     may_leave_vacant: bool
+    without_labels: timedelta | None = None
 
     @property
     def digest(self) -> str:
@@ -106,6 +107,7 @@ def policy_of(spec: ModelSpec) -> Policy:
     Without rungs, calibrated drift of any column warns, and a live metric below its gate retrains.
     """
     decisions = spec.decisions
+    unlabelled = decisions.max_days_without_labels
     return Policy(
         rungs=tuple(_rungs(spec)),
         dry_run=decisions.dry_run,
@@ -119,6 +121,7 @@ def policy_of(spec: ModelSpec) -> Policy:
         approve_within=timedelta(hours=decisions.approve_within_hours),
         when_not_answered=decisions.when_not_answered,
         may_leave_vacant=spec.deployment.may_leave_vacant,
+        without_labels=timedelta(days=unlabelled) if unlabelled else None,
     )
 
 

@@ -161,8 +161,9 @@ def _judged(seen: _Seen, workspace: Workspace) -> Reading:
     for each in columns:
         if each.name in seen.rows.values:
             measures += column_measures(each, seen.rows.values[each.name])
-    judged = [each for each in columns if each.can_drift or _is_named(seen, each)]
-    measures += drift_measures(judged, verdicts, reasons)
+    named = _named(seen.spec)
+    judged = [each for each in columns if each.can_drift or each.name in named]
+    measures += drift_measures(judged, verdicts, reasons, _not_watched(seen, named))
     measures.append(_prediction(answers, verdicts, why_not))
     measures.append(volume_measure(seen.rows.rows, _usual(seen, workspace)))
     measures += label_measures(seen.spec, seen.candidate, seen.rows)
@@ -171,9 +172,26 @@ def _judged(seen: _Seen, workspace: Workspace) -> Reading:
     )
 
 
-def _is_named(seen: _Seen, column: ColumnReference) -> bool:
-    """Say whether the owner asks for the drift of a column that cannot have any."""
-    return column.name in {*seen.spec.monitoring.columns, *seen.spec.monitoring.thresholds}
+def _named(spec: ModelSpec) -> list[str]:
+    """Return the columns whose drift the owner asks for by name."""
+    monitoring = spec.monitoring
+    rungs = [each for each in (monitoring.warn, monitoring.retrain, monitoring.retire) if each]
+    names = [*monitoring.columns, *monitoring.thresholds]
+    names += [name for rung in rungs for name in rung.columns]
+    return [name for name in dict.fromkeys(names) if name not in monitoring.leave_out]
+
+
+def _not_watched(seen: _Seen, named: Sequence[str]) -> dict[str, str]:
+    """Return what the owner names and the version does not know, or is a time."""
+    known = {each.name for each in seen.columns}
+    features = {each.name for each in seen.candidate.features}
+    return {
+        name: "times are not judged: they move by themselves"
+        if name in features
+        else f"version {seen.slot.version} has no such feature"
+        for name in named
+        if name not in known
+    }
 
 
 def _compared(
@@ -348,7 +366,7 @@ def _unknown(
     rows: WindowRows,
     workspace: Workspace,
 ) -> Reading:
-    measures = drift_measures([], {}, {})
+    measures = drift_measures([], {}, {}, {})
     return _sealed(spec, slot, window, rows, measures, reason, None, workspace)
 
 

@@ -49,13 +49,13 @@ def wasserstein(ordered: np.ndarray, current: np.ndarray) -> float:
     deviation = float(np.std(ordered))
     if not deviation or not np.isfinite(deviation):
         return float("nan")
-    current = np.sort(current)
-    both = np.concatenate([ordered, current])
-    both.sort(kind="stable")
-    steps = np.diff(both)
-    before = np.searchsorted(ordered, both[:-1], side="right") / len(ordered)
-    after = np.searchsorted(current, both[:-1], side="right") / len(current)
-    return float(np.abs(before - after) @ steps) / deviation
+    n, m = len(ordered), len(current)
+    both = np.concatenate([ordered, np.sort(current)])
+    order = np.argsort(both, kind="stable")
+    is_before = order < n
+    # Between equal values there is no step, so the order among them is of no account.
+    apart = np.cumsum(np.where(is_before, 1 / n, -1 / m))[:-1]
+    return float(np.abs(apart) @ np.diff(both[order])) / deviation
 
 
 def from_shares(method: str, before: np.ndarray, after: np.ndarray, rows: int) -> float:

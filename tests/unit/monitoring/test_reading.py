@@ -87,6 +87,9 @@ def test_only_the_columns_asked_for_are_judged(watched):
     watched.watch(monitoring={"columns": ["a", "kind"], "leave_out": ["kind"]})
     reading = watched.seen(rows(seed=55, day=13))
     assert {one.column for one in reading.measures if one.column} == {"a"}
+    watched.watch(monitoring={"retire": {"columns": {"b": 0.5}}})
+    reading = watched.seen(rows(seed=56, day=14))
+    assert {one.column for one in reading.measures if one.column} == {"a", "b"}
 
 
 @pytest.mark.parametrize("count", [1, 99])

@@ -274,3 +274,16 @@ def test_training_data_were_parted_as_windows_will_be(watched):
     assert reference.calibration.windows == BATCHES
     assert reference.usual_rows == 200
     assert np.isfinite(reference.calibration.rate)
+
+
+def test_labels_come_from_the_models_own_batches_where_no_source_is_named(watched):
+    watched.watch(data={"labels": {"key": ["a", "kind"]}}, monitoring={"window": {"days": 1}})
+    since = in_office_since(watched.workspace)
+    frame = rows(200, 77, day=13)
+    log(watched.workspace, frame, start=since + timedelta(hours=1))
+    at(watched, since + days(1.1))
+    [first] = watched.read()
+    assert first.labelled_rows == 0
+    watched.add(frame)
+    [again] = watched.read()
+    assert (again.revision, again.labelled_rows) == (2, 200)

@@ -261,3 +261,24 @@ def _in_child(work: Callable[[], None]) -> int:
         os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def test_only_the_version_and_columns_asked_for_are_read(workspace: Workspace) -> None:
+    other = LoggedVersion(model="fraud", version=4, inputs=INPUTS, classes=("fine", "fraud"))
+    write(workspace, answered("a"), answered("b", of=other))
+    for _ in range(2):
+        found = predictions.read("fraud", workspace, version=4, columns=["input.items", "no.such"])
+        assert list(found.columns) == ["id", "at", "input.items"]
+        assert found["id"].tolist() == ["b"]
+        assert ids(workspace, version=5) == []
+        predictions.carry(workspace)
+
+
+def test_files_of_days_long_past_are_not_opened(workspace: Workspace) -> None:
+    write(workspace, answered("a", at=datetime.now(UTC)))
+    predictions.carry(workspace)
+    [file] = predictions.log_folder(workspace).glob("fraud/*/*.parquet")
+    old = file.parent.parent / "2020-01-01"
+    old.mkdir()
+    (old / file.name).write_bytes(b"no Parquet at all")
+    assert ids(workspace, since=datetime.now(UTC) - timedelta(days=1)) == ["a"]
