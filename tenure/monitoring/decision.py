@@ -25,8 +25,8 @@ class History:
 
     `attempts` are the times of retrains since the champion took office, `retirements` those of
     automatic retirements; `can_be_replaced` says that a fallback is ready and is not the champion
-    itself. `halted` and `open_case` are sentences, empty if there is none. `labels_at` is the newest
-    time of which labels were seen, or when the champion took office.
+    itself. `halted` and `open_case` are sentences, empty if there is none. `labels_at` is the
+    newest time of which labels were seen, or when the champion took office.
     """
 
     now: datetime

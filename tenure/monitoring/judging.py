@@ -58,7 +58,7 @@ def judge(reading: Reading, workspace: Workspace, *, actor: str) -> Decision:
         passed = _passed_over(readings, policy)
         return ledger.record_reading(reading, passed, actor=actor)
     history = replace(
-        history_of(spec, champion, ledger, now), labels_at=_labels_at(readings, champion)
+        history_of(spec, champion, ledger, now), labels_at=_labels_at(readings, champion, now)
     )
     decision = decide(readings, policy, history)
     case = None if decision.dry_run else _case_of(decision, policy, history, actor)
@@ -70,10 +70,10 @@ def judge(reading: Reading, workspace: Workspace, *, actor: str) -> Decision:
         return ledger.record_reading(reading, decision, actor=actor)
 
 
-def _labels_at(readings: list[Reading], champion: Assignment) -> datetime:
+def _labels_at(readings: list[Reading], champion: Assignment, now: datetime) -> datetime:
     """Return the newest time of which labels were seen since the champion took office."""
     labelled = [each for each in readings if each.labelled_rows]
-    times = [each.window.end_at or each.as_of or champion.since for each in labelled]
+    times = [each.window.end_at or each.as_of or now for each in labelled]
     return max(times, default=champion.since)
 
 

@@ -224,6 +224,18 @@ def test_what_could_not_be_judged_is_unknown_and_becomes_a_warning():
     assert "3 windows in a row" in three.reason
 
 
+def test_labels_that_stay_away_are_a_warning_and_hide_nothing_worse():
+    policy = policy_of(spec(decisions={"max_days_without_labels": 30}))
+    late = History(now=NOW, labels_at=NOW - timedelta(days=31))
+    calm = decide(series(0.1), policy, late)
+    assert (calm.action, calm.cause) == (Action.WARN, Cause.NO_LABELS)
+    assert "31 days ago" in calm.reason
+    assert decide(series(0.5, 0.5), policy, late).action is Action.RETRAIN
+    fresh = History(now=NOW, labels_at=NOW - timedelta(days=29))
+    assert decide(series(0.1), policy, fresh).action is Action.KEEP
+    assert decide(series(0.1), policy_of(spec()), late).action is Action.KEEP
+
+
 def test_a_dry_run_decides_alike_and_says_that_it_is_one():
     dry = decide(series(0.5, 0.5), policy_of(spec(decisions={"dry_run": True})), History(now=NOW))
     assert (dry.action, dry.dry_run) == (Action.RETRAIN, True)
