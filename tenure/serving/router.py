@@ -241,9 +241,7 @@ class Router:
             _log.exception("version %s of '%s' could not be loaded", wanted.version, model)
             self._note(model, wanted, f"{type(error).__name__}.", tried)
         else:
-            self._serve(_referring(wanted, runtime))
-            if served is not None:
-                self._leaving.add(served.runtime)
+            self._serve(_referring(wanted, runtime), served)
             return
         if served is not None and self._is_gone(served):
             self._drop(served)
@@ -256,8 +254,8 @@ class Router:
 
     def _drop(self, served: Reference) -> None:
         left = {name: each for name, each in self.standing.serving.items() if name != served.model}
-        self._put(serving=left)
         self._leaving.add(served.runtime)
+        self._put(serving=left, held=self._leaving.held())
         _log.info("version %s of '%s' serves no more", served.version, served.model)
 
     def _obstacle(self, model: str, wanted: Assignment) -> Obstacle | None:
@@ -268,10 +266,14 @@ class Router:
         )
         return found if is_same else None
 
-    def _serve(self, reference: Reference) -> None:
+    def _serve(self, reference: Reference, before: Reference | None = None) -> None:
+        """Let a version answer; `before` is who leaves by it, None if it is the same one."""
         model = reference.model
+        if before is not None:
+            self._leaving.add(before.runtime)
         obstacles = {name: each for name, each in self.standing.obstacles.items() if name != model}
-        self._put(serving={**self.standing.serving, model: reference}, obstacles=obstacles)
+        serving = {**self.standing.serving, model: reference}
+        self._put(serving=serving, obstacles=obstacles, held=self._leaving.held())
         _log.info("version %s of '%s' serves", reference.version, model)
 
     def _note(self, model: str, wanted: Assignment, reason: str, tried: int) -> None:
