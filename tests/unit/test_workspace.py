@@ -60,7 +60,12 @@ def test_opening_makes_nothing(project):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("ledgre: x", "ledgre"), ("simulated: maybe", "simulated"), ("- a", "whole file")],
+    [
+        ("ledgre: x", "ledgre"),
+        ("simulated: maybe", "simulated"),
+        ("- a", "whole file"),
+        ("archive: 7", "archive"),
+    ],
 )
 def test_a_setting_that_cannot_be_used_is_named(project, text, said):
     (project / "config" / "settings.yaml").write_text(text, encoding="utf-8")

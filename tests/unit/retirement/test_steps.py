@@ -259,3 +259,20 @@ def test_train_goes_on_after_a_retirement(office: Office) -> None:
     assert (judged.promotes, serving) == (True, 3), judged.reason
     assert judged.comparison.champion == 2
     assert [each.number for each in office.ledger.standby("fraud")] == []
+
+
+def test_quarantined_bytes_go_with_the_version_if_the_spec_says_so(office: Office) -> None:
+    office.also(retirement={"retention": {"quarantine": "delete"}})
+    store = open_store(office.workspace)
+    kept, said = store.put_bytes(b"what was refused"), {"actor": ROBOT, "reason": "It is bad."}
+    about = {"name": "bad.csv", "location": "in/bad.csv", "size": 16}
+    office.ledger.arrive("fraud", digest="b" * 64, actor=ROBOT, **about)
+    report = store.put_json({"report": "of the bad batch"})
+    office.ledger.quarantine_batch("fraud", "b" * 64, report=report, kept_object=kept, **said)
+    case = office.retire()
+    entry = retirement.load_record(case, office.workspace).kept["quarantine"]
+    assert (entry["count"], entry["is_removed"]) == (1, True)
+    assert office.ledger.batch("fraud", "b" * 64).kept_object is None
+    assert not store.exists(kept)
+    assert store.exists(report)
+    assert loss(office.workspace) == []
