@@ -40,7 +40,9 @@ class Resumed:
 
 
 def approve(
-    case: Annotated[str, typer.Argument(help="A case's id, or how it begins.")],
+    case: Annotated[
+        str, typer.Argument(help="A model whose case waits; or a case's id, or how that begins.")
+    ],
     *,
     reason: Reason,
     decline: Annotated[bool, typer.Option("--decline", help="Say no instead.")] = False,
@@ -53,14 +55,21 @@ def approve(
     wanted, neither who asked nor who answered before is the second person.
 
     Raises:
-        CaseNotFound, AmbiguousCase: none, or more than one, begins so.
+        CaseNotFound, AmbiguousCase: no case waits for the model, or none, or more than one,
+            begins so.
         CaseIsOver, CaseNotWaiting, SamePerson, NotAPerson: it takes no answer from you.
     """
     from tenure import retirement
 
     opened = open_workspace(workspace, project)
-    if ledger_if_any(opened) is None:
+    ledger = ledger_if_any(opened)
+    if ledger is None:
         raise CaseNotFound(case=case[:64])
+    if case in ledger.models():
+        found = ledger.open_case_of(case)
+        if found is None:
+            raise CaseNotFound(case=case)
+        case = found.id
     answered = retirement.approve(case, not decline, must_say(reason), opened, actor=actor())
     make_known(answered.model, opened, actor=actor())
     return answered
@@ -237,7 +246,7 @@ COMMANDS = {
         function=approve,
         show=_show_case,
         examples=(
-            'tenure approve 3fa29c -m "looked at the drift, agreed"',
+            'tenure approve fraud -m "looked at the drift, agreed"',
             'tenure approve 3fa29c --decline -m "a holiday, not a breach"',
         ),
     ),

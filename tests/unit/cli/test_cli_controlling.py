@@ -7,7 +7,7 @@ import pytest
 import tenure
 from tenure.errors import Halted
 from tenure.records import Action, Case, CaseState, Cause, Stage, digest_of
-from tenure.registry import open_ledger
+from tenure.registry import close_ledger, open_ledger
 from tenure.workspace import Workspace
 from tests.unit.cli.calling import Shell
 from tests.unit.registry.lives import bare_version, promote, version
@@ -67,6 +67,13 @@ def test_a_case_that_was_declined_is_over(shell: Shell, serving: Workspace) -> N
     assert (refused.code, refused.error["code"]) == (3, "CaseIsOver")
 
 
+def test_a_models_name_stands_for_its_case(shell: Shell, serving: Workspace) -> None:
+    assert shell("approve", "fraud", "-m", "agreed", "--json").error["code"] == "CaseNotFound"
+    case = waiting(serving)
+    assert shell("approve", "fraud", "-m", "agreed").code == 0
+    assert open_ledger(serving).case(case.id).state is CaseState.OPEN
+
+
 def test_the_one_who_asked_is_no_second_pair_of_eyes(
     shell: Shell, serving: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +95,9 @@ def test_a_halt_stops_automation_and_not_people_until_resume(
     with pytest.raises(Halted):
         promote(serving, 2, 1, actor=ROBOT)
     promote(serving, 2, 1)
+    close_ledger(serving)
+    with pytest.raises(Halted):
+        promote(serving, 1, 2, actor=ROBOT)
     shell("halt", "--all", "-m", "the feed is broken")
     resumed = shell("resume", "fraud", "-m", "audit done")
     assert "Still halted: every model" in resumed.out

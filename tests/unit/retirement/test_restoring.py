@@ -12,6 +12,7 @@ from tenure.errors import (
     ArtifactRefused,
     CaseOpen,
     NotAllowedStage,
+    NotFitToServe,
     ObjectDamaged,
     RestoreNeedsPerson,
     VersionPurged,
@@ -75,6 +76,8 @@ def test_a_purged_version_is_refused(office: Office) -> None:
     with pytest.raises(VersionPurged):
         retirement.restore("fraud", 1, office.workspace, **SAID)
     assert refused_as(office.workspace, office) == "VersionPurged"
+    with pytest.raises(NotFitToServe, match="is purged"):
+        rollback("fraud", office.workspace, actor=ACTOR, reason="Back.", to=1)
 
 
 def test_bytes_that_changed_in_the_archive_are_refused(office: Office) -> None:
