@@ -7,7 +7,6 @@ is that of what fired. Nothing is sent to anybody: DO_NOT_TRACK is set before th
 
 from __future__ import annotations
 
-import gzip
 import html
 import logging
 import math
@@ -36,6 +35,7 @@ POLICY = (
 )
 """What a kept page may do in a browser: run what stands in it, and reach nothing outside."""
 
+_LEVEL = 3
 _HEAD, _BODY = "<head>", "<body>"
 _META = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
 _ABOVE = (
@@ -103,7 +103,7 @@ def gather(
             # Evidently raises whatever its parts raise, and the texts may quote values.
             _log.warning("Evidently judged nothing: %s", type(error).__name__)
             raise NotJudged(f"Evidently raised {type(error).__name__}") from None
-        digest = open_store(workspace).put_bytes(gzip.compress(text.encode(), mtime=0))
+        digest = open_store(workspace).put_bytes(_packed(text))
         found = read_verdicts(digest, workspace)
     names = {label: name for name, label in shown.items()}
     return Evidence(digest=digest, verdicts={names[label]: each for label, each in found.items()})
@@ -133,7 +133,21 @@ def load_snapshot(digest: str, workspace: Workspace) -> Any:
     with _quiet():
         from evidently.core.report import Snapshot
 
-        return Snapshot.loads(gzip.decompress(open_store(workspace).get_bytes(digest)).decode())
+        return Snapshot.loads(_unpacked(open_store(workspace).get_bytes(digest)))
+
+
+def _packed(text: str) -> bytes:
+    """Return a report as zstd; it repeats itself, which takes a codec that looks back far."""
+    import pyarrow as pa
+
+    return pa.Codec("zstd", compression_level=_LEVEL).compress(text.encode(), asbytes=True)
+
+
+def _unpacked(data: bytes) -> str:
+    import pyarrow as pa
+
+    with pa.input_stream(pa.BufferReader(data), compression="zstd") as stream:
+        return stream.read().decode()
 
 
 def write_page(digest: str, file: Path, heading: str, workspace: Workspace) -> None:

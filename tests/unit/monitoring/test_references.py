@@ -13,7 +13,13 @@ from tenure import monitoring
 from tenure.errors import VersionNotFound
 from tenure.monitoring.references import load_reference, read_sample
 from tenure.records import Candidate, GateVerdict
-from tenure.registry import dump_estimator, open_ledger, open_store, register
+from tenure.registry import (
+    collect,
+    dump_estimator,
+    open_ledger,
+    open_store,
+    register,
+)
 from tests.unit.monitoring.watching import ACTOR, BATCHES, MODEL, PROJECT, ROWS, rows
 from tests.unit.registry.lives import evaluation
 
@@ -139,6 +145,16 @@ def test_a_champion_without_a_reference_gets_one_when_it_is_read(workspace):
     reference = made.keep()
     assert reference.calibration.how == "resampled rows"
     assert "assumed independent" in reference.notes[0]
+
+
+def test_what_a_reading_leads_to_is_never_collected(watched):
+    reading = watched.seen(rows(seed=42, day=13))
+    reference = watched.keep()
+    stray = open_store(watched.workspace).put_bytes(b"nothing leads here")
+    assert collect(watched.workspace, grace_s=-1) == [stray]
+    store = open_store(watched.workspace)
+    for digest in (reading.evidently, reference.sample, reference.predictions):
+        assert store.exists(str(digest))
 
 
 def modules_after(code: str) -> str:
