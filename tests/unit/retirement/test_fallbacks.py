@@ -182,3 +182,11 @@ def test_a_recent_check_needs_signature_and_digest_alone_and_an_old_one_the_gold
     done = retirement.verify_successor(office.open(), office.workspace, actor=ROBOT)
     assert done.done("verify_successor").facts["checked"] == "golden rows"
     assert file.exists()
+
+
+def test_a_fallback_has_a_page_that_says_what_it_is(office: Office) -> None:
+    from tenure.pages import write_evaluation_page
+
+    page = write_evaluation_page("fraud", 2, office.workspace).read_text()
+    assert "A fallback: it stands in when a champion is retired" in page
+    assert "it answers when a champion of &#39;fraud&#39; is retired without a successor" in page
