@@ -197,3 +197,27 @@ def test_nothing_is_sent_to_anybody(watched, monkeypatch):
     from evidently import telemetry
 
     assert not telemetry.event_logger.is_enabled()
+
+
+def test_a_version_that_was_judged_progressively_is_compared_with_its_earlier_fits(workspace):
+    from tests.unit.monitoring.watching import Watched
+
+    made = Watched(workspace, MODEL)
+    made.write(
+        "logistic",
+        evaluation={"primary": "accuracy", "gate": {"compare": "progressive", "batches": 2}},
+    )
+    version = None
+    for place in range(4):
+        made.add(rows(seed=place, day=place)[["a", "b", "c", "y"]])
+        _, version = made.full_night()
+        if version is not None:
+            break
+    assert version is not None
+    reference = made.keep(version)
+    assert reference.predictions is not None
+    held = read_sample(reference.predictions, workspace)
+    judged = open_ledger(workspace).evaluation(MODEL, version).metrics[0].rows
+    assert len(held["score"]) == judged
+    again = made.keep(version)
+    assert again == reference
