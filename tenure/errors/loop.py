@@ -144,8 +144,8 @@ class RestoreNeedsPerson(RefusedByState):
     """The time in which a retirement may be undone without more ado is over."""
 
     says = (
-        "Version {version} of '{model}' was retired {hours:.0f} hours ago, more than "
-        "retirement.undo_hours ({undo_hours:g}): a person must restore it, and {actor} is none "
+        "Version {version} of '{model}' was retired {hours} hours ago, more than "
+        "retirement.undo_hours ({undo_hours}): a person must restore it, and {actor} is none "
         "that is known. Nothing was changed."
     )
     remedy = "`tenure restore {model} {version} --reason …` on the command line, under your name."

@@ -107,8 +107,8 @@ def _check_person(version: Version, workspace: Workspace, actor: str) -> None:
         raise RestoreNeedsPerson(
             model=version.model,
             version=version.number,
-            hours=hours,
-            undo_hours=undo_hours,
+            hours=round(hours),
+            undo_hours=f"{undo_hours:g}",
             actor=actor,
         )
 
