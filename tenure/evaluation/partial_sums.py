@@ -33,9 +33,11 @@ def exact_parts(frame: Any, target: np.ndarray) -> list[tuple[str, float]]:
     n, p = numbers.shape
     if not 0 < p <= MOST_COLUMNS or n < 3 * (p + 1) + 30 or np.ptp(target) == 0:
         return []
-    spread = numbers.std(axis=0)
-    kept = [place for place in range(p) if spread[place] > 0]
-    centred = (numbers - numbers.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # values near 1e300 have no spread
+        spread = numbers.std(axis=0)
+    kept = [place for place in range(p) if spread[place] > 0 and np.isfinite(spread[place])]
+    centred = np.zeros_like(numbers)
+    centred[:, kept] = (numbers[:, kept] - numbers[:, kept].mean(axis=0)) / spread[kept]
     goal = (target - target.mean()) / target.std()
     if not kept or _solve(centred[:, kept], goal) is None:
         return []

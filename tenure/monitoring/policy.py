@@ -104,7 +104,8 @@ def to_json_of(policy: Policy) -> dict[str, object]:
 def policy_of(spec: ModelSpec) -> Policy:
     """Return what a spec says about deciding.
 
-    Without rungs, calibrated drift of any column warns, and a live metric below its gate retrains.
+    Without rungs, calibrated drift of a column warns, and so does one that stands still or no
+    longer does; a live metric below its gate retrains.
     """
     decisions = spec.decisions
     unlabelled = decisions.max_days_without_labels
@@ -138,13 +139,17 @@ def _rungs(spec: ModelSpec) -> Iterator[Rung]:
             limits = tuple(_limits(severity.value, rung))
             yield Rung(severity=severity, limits=limits, wanted=wanted, among=among)
         elif severity is Severity.WARN:
-            yield Rung(severity=severity, limits=(_CALIBRATED,))
+            yield Rung(severity=severity, limits=(_CALIBRATED, _STANDS_STILL))
         elif severity is Severity.RETRAIN and spec.evaluation.gates:
             yield Rung(severity=severity, limits=tuple(_gates(spec)))
 
 
 _CALIBRATED = Limit(
     key="monitoring.thresholds", measure="drifted", threshold=0.0, cause=Cause.DRIFT
+)
+
+_STANDS_STILL = Limit(
+    key="monitoring.warn.constant", measure="constant", threshold=1.0, cause=Cause.QUALITY
 )
 
 

@@ -48,6 +48,13 @@ def test_noise_few_rows_and_missing_values_raise_no_false_alarm(draw):
     assert [name for name, _ in exact_parts(holes, target)] == ["x0", "x1"]
 
 
+def test_a_column_beyond_every_scale_hides_no_sum(draw):
+    parts = pd.DataFrame(draw.normal(size=(300, 2))).add_prefix("x")
+    target = (parts["x0"] + parts["x1"]).to_numpy()
+    found = exact_parts(parts.assign(vast=draw.normal(size=300) * 1e300), target)
+    assert [name for name, _ in found] == ["x0", "x1"]
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

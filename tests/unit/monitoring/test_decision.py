@@ -114,6 +114,15 @@ def test_without_rungs_calibrated_drift_warns_and_nothing_more():
     assert decide(calm, policy_of(spec(monitoring={})), History(now=NOW)).action is Action.KEEP
 
 
+def test_without_rungs_a_column_that_stands_still_warns_too():
+    stuck = Measure(name="constant", cause=Cause.QUALITY, value=1.0, column="a")
+    readings = [sealed(replace(one, measures=(stuck,))) for one in series(0.0, 0.0)]
+    decided = decide(readings, policy_of(spec(monitoring={})), History(now=NOW))
+    assert (decided.action, decided.cause) == (Action.WARN, Cause.QUALITY)
+    moving = [sealed(replace(one, measures=(replace(stuck, value=0.0),))) for one in readings]
+    assert decide(moving, policy_of(spec(monitoring={})), History(now=NOW)).action is Action.KEEP
+
+
 def test_a_live_metric_below_its_gate_retrains_without_any_rung():
     gated = spec(monitoring={}, evaluation={"gates": {"accuracy": {"at_least": 0.8}}})
     bad = [with_metric(one, 0.7) for one in series(0.0, 0.0)]
