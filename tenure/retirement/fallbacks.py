@@ -193,7 +193,8 @@ def _candidate(
 ) -> Candidate:
     estimator = _fitted(spec, wanted, version, base, workspace)
     kept, size, names = dump_estimator(estimator, workspace, allow=spec.training.allow)
-    made_of = {"recipe": recipe, "training_set": base.training_set.digest, "holdout": base.holdout}
+    made_of = {"model": version.model, "recipe": recipe, "holdout": base.holdout}
+    made_of["training_set"] = base.training_set.digest
     lineage = replace(
         base.lineage,
         pipeline=wanted.get("rule") or f"tenure.retirement:{wanted['kind']}",

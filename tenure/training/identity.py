@@ -20,7 +20,9 @@ def recipe_of(spec: ModelSpec, span: str) -> str:
 def candidate_id(
     spec: ModelSpec, training_set: TrainingSet, *, holdout: bool, warm_from: str | None
 ) -> str:
-    """Return a fit's identity: training set, recipe (with its seed), environment, start, holdout.
+    """Return a fit's identity: model, data, recipe (with its seed), environment, start, holdout.
+
+    Two models may have the same recipe and the same data; a candidate is one model's.
 
     Args:
         spec: of the model.
@@ -30,6 +32,7 @@ def candidate_id(
     """
     return digest_of(
         {
+            "model": spec.name,
             "training_set": training_set.digest,
             "recipe": recipe_of(spec, training_set.span),
             "environment": environment(),

@@ -48,6 +48,18 @@ def test_what_a_fit_hangs_on_changes_its_identity(house):
     assert not first & {each.id for each in house.fits()}
 
 
+def test_a_twin_of_a_model_has_fits_of_its_own(house):
+    """Same recipe, same data, another name: what one became says nothing of the other."""
+    twin = House(house.workspace, name="fraud-twin")
+    twin.write()
+    for each in (house, twin):
+        each.add(rows(400))
+    mine, its = house.full_night(), twin.full_night()
+    assert mine[1] == its[1] == 1
+    versions = open_ledger(house.workspace).versions
+    assert versions("fraud")[0].candidate != versions("fraud-twin")[0].candidate
+
+
 def test_lineage_says_where_a_fit_comes_from_and_what_it_cost(house):
     house.add(rows(200))
     made = house.fits()[0]
