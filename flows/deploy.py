@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.choices import Model, Number, Reason
-from tasks import events, outcomes, pages, registry, runs, serving
+from tasks import events, monitoring, outcomes, pages, registry, retirement, runs, serving
 from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
@@ -31,6 +31,8 @@ def deploy(model: Model, version: Number, reason: Reason) -> State:
     workspace, actor = open_workspace(), runs.actor()
     placed = registry.deploy(model, version, reason, workspace, actor)
     serving.roll_out(placed, workspace)
+    monitoring.keep_missing_reference(model, workspace, actor)
+    retirement.register_missing_fallback(model, workspace, actor)
     events.announce(workspace)
     pages.draw_model(model, workspace)
     return outcomes.deployed(placed)

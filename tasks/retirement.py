@@ -159,6 +159,14 @@ def register_fallback(model: str, number: int, workspace: Workspace, actor: str)
     return version
 
 
+def register_missing_fallback(model: str, workspace: Workspace, actor: str) -> None:
+    """Register what stands in for the champion if nothing does: it was deployed by a person."""
+    ledger = open_ledger(workspace)
+    slot = ledger.slot(model)
+    if slot and slot.version and not ledger.fallbacks(model):
+        register_fallback(model, slot.version, workspace, actor)
+
+
 @task(name="restore", task_run_name="restore-{model}-v{number}", **STEP)
 @telling_little
 def restore(model: str, number: int, reason: str, workspace: Workspace, actor: str) -> Version:

@@ -64,16 +64,19 @@ class Stack:
         return json.loads((self.root / ".tenure" / "up.json").read_text())
 
     def prefect(self, method: str, path: str, **body: Any) -> Any:
-        """Call Prefect's API; on SQLite a busy server answers 503, which means "again"."""
+        """Call Prefect's API; a busy server answers late or with 503, which means "again"."""
         address = f"{self.up['addresses']['api']}/{path}"
         if path.endswith("/create_flow_run"):
             body.setdefault("idempotency_key", str(uuid4()))
 
         def ask() -> list[httpx.Response]:
-            said = httpx.request(method, address, json=body, timeout=60, trust_env=False)
+            try:
+                said = httpx.request(method, address, json=body, timeout=20, trust_env=False)
+            except httpx.TimeoutException:
+                return []
             return [] if said.status_code == 503 else [said]
 
-        (answer,) = eventually(ask, patience_s=60)
+        (answer,) = eventually(ask)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
