@@ -45,6 +45,7 @@ class ServerStatus:
         vacant: by model whose slot is vacant, the epoch at which it was left so.
         held: by model, versions that have left and that requests in flight still hold.
         freed: by model, the version that left memory last: `{"version", "bytes", "at"}`.
+        asked_gone: by model and version, how often a retired version was asked for.
     """
 
     pid: int
@@ -60,6 +61,7 @@ class ServerStatus:
     vacant: dict[str, int] = field(default_factory=dict)
     held: dict[str, list[int]] = field(default_factory=dict)
     freed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked_gone: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         turn_off,
         verify_successor,
     )
+    from tenure.retirement.watching import watch_retired
 
 __all__ = [
     "STEPS",
@@ -48,6 +49,7 @@ __all__ = [
     "settle_data",
     "turn_off",
     "verify_successor",
+    "watch_retired",
 ]
 
 _HOME = {
@@ -73,6 +75,7 @@ _HOME = {
     "settle_data": "steps",
     "turn_off": "steps",
     "verify_successor": "steps",
+    "watch_retired": "watching",
 }
 
 

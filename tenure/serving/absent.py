@@ -14,6 +14,24 @@ from tenure.serving.router import GONE, Reference, Standing
 VACANT_RETRY_S = 60
 
 
+class Counting:
+    """How often each retired version was asked for; written and read by different threads."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def add(self, model: str, version: str) -> None:
+        """Count one request."""
+        self._counts[model, version] = self._counts.get((model, version), 0) + 1
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the counts by model and version."""
+        found: dict[str, dict[str, int]] = {}
+        for (model, version), count in list(self._counts.items()):
+            found.setdefault(model, {})[version] = count
+        return found
+
+
 def without(model: str, standing: Standing) -> Problem:
     """Return why nothing answers for a model."""
     vacant = standing.vacant.get(model)

@@ -25,7 +25,7 @@ from tenure.serving.instances import read_ask
 from tenure.serving.limits import Limits
 from tenure.serving.predicting import Job
 from tenure.serving.problems import MEDIA_TYPE, Headers, Problem, from_error
-from tenure.serving.router import Reference, Router
+from tenure.serving.router import GONE, Reference, Router
 from tenure.serving.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Application:
         self.limits = limits
         self.worker = Worker(limits.in_flight)
         self.is_draining = False
+        self.gone = absent.Counting()
         self._started, self._stopped = started, stopped
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,11 +119,11 @@ class Application:
         matched = _MODEL.fullmatch(path)
         if matched is not None and matched[3]:
             _only(method, "POST")
-            reference = await self._asked(matched[1], matched[2])
+            reference = await self._asked(matched[1], matched[2], is_prediction=True)
             return await self._predict(reference, headers, receive)
         _only(method, "GET", "HEAD")
         if matched is not None:
-            reference = await self._asked(matched[1], matched[2])
+            reference = await self._asked(matched[1], matched[2], is_prediction=False)
             return (
                 200,
                 [answers.JSON, *answers.version_headers(reference)],
@@ -164,7 +165,7 @@ class Application:
             await self.worker.run(job.answer, receive),
         )
 
-    async def _asked(self, model: str, version: str | None) -> Reference:
+    async def _asked(self, model: str, version: str | None, *, is_prediction: bool) -> Reference:
         """Return what answers at an address; raise the problem that a client reads otherwise."""
         reference = self.router.reference(model)
         if version is None:
@@ -176,6 +177,8 @@ class Application:
         if reference is not None and reference.version == int(version):
             return reference
         stage = await asyncio.to_thread(self.router.stage, model, int(version))
+        if stage in GONE and is_prediction:
+            self.gone.add(model, version)
         raise absent.not_serving(model, int(version), stage, reference)
 
 

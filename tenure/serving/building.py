@@ -63,6 +63,7 @@ def build_app(
         stopped=lambda: _stop(router, log, reporter),
     )
     reporter.is_draining = lambda: app.is_draining
+    reporter.asked_gone = app.gone.counts
     return app
 
 

@@ -31,6 +31,7 @@ class Reporter:
     def __init__(self, workspace: Workspace, log: PredictionLog, *, address: str) -> None:
         self.address = address
         self.is_draining: Callable[[], bool] = lambda: False
+        self.asked_gone: Callable[[], dict[str, dict[str, int]]] = dict
         self._workspace = workspace
         self._log = log
         self._file = StatusFile(workspace)
@@ -92,4 +93,5 @@ class Reporter:
             vacant={name: each.epoch for name, each in standing.vacant.items()},
             held={name: list(versions) for name, versions in standing.held.items()},
             freed={name: asdict(each) for name, each in standing.freed.items()},
+            asked_gone=self.asked_gone(),
         )

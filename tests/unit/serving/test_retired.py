@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,10 +12,12 @@ import yaml
 
 from tenure import retirement
 from tenure.errors import VersionRetired
-from tenure.registry import open_ledger
+from tenure.records import GateVerdict
+from tenure.registry import dump_estimator, open_ledger, register
 from tenure.serving import build_app, predict_offline
 from tenure.serving.application import Application
 from tenure.workspace import Workspace
+from tests.unit.registry.lives import evaluation
 from tests.unit.serving import lives
 
 ROBOT = "automation:test"
@@ -126,6 +129,38 @@ def test_a_model_whose_spec_says_gone_answers_410_until_a_fit_version_serves(
     assert price(app).json()["version"] == 2
 
 
+def test_with_a_fallback_in_office_a_closed_model_answers_at_the_fallbacks_address_alone(
+    app: Application, living: Workspace
+) -> None:
+    deployed(living, retirement={"answer": "gone"})
+    number = standing_in(living)
+    retire(living, app, to_fallback=True)
+    for _ in range(2):
+        app.router.look()
+    gone = price(app)
+    assert gone.status_code == 410
+    successor = gone.json()["successor"]
+    assert successor["version"] == number
+    assert ask(app, successor["address"]).json()["version"] == number
+    assert ask(app, "/health/ready").json()["status"] == "ready"
+    deployed(living, retirement={"answer": "fallback"})
+    reopened = build_app(living)
+    reopened.router.look()
+    assert price(reopened).json()["version"] == number
+
+
+def standing_in(workspace: Workspace) -> int:
+    """Register what `price` falls back on by default."""
+    ledger = open_ledger(workspace)
+    base = ledger.candidate(ledger.version("price", 1).candidate)
+    digest, size, names = dump_estimator(lives.regressor(7), workspace)
+    lineage = replace(base.lineage, parameters={"kind": "baseline"})
+    fit = replace(base, id="f" * 64, object=digest, size=size, globals=names, lineage=lineage)
+    fit = ledger.record_candidate(fit, actor=ROBOT)
+    judged = evaluation(fit, GateVerdict.FALLBACK)
+    return register(fit, judged, lives.golden_rows(), workspace, actor=ROBOT).number
+
+
 def test_requests_in_flight_hold_a_version_and_the_last_one_frees_its_memory(
     app: Application, living: Workspace
 ) -> None:
@@ -160,6 +195,23 @@ def test_a_retired_version_is_dropped_even_if_its_successor_cannot_be_loaded(
     assert price(app).status_code == 503
     assert "could not be loaded" in price(app).json()["detail"]
     assert price(app, 1).status_code == 410
+
+
+def test_who_still_asks_for_a_retired_version_is_put_on_record_once(
+    app: Application, living: Workspace
+) -> None:
+    retire(living, app, successor=2)
+    app.router.look()
+    assert retirement.watch_retired(living, actor=ROBOT) == []
+    for _ in range(3):
+        assert price(app, 1).status_code == 410
+        assert ask(app, "/v1/models/price/versions/1").status_code == 410
+    lives.promote(living, 3, "price")
+    app.router.look()
+    (told,) = retirement.watch_retired(living, actor=ROBOT)
+    assert told == "Version 1 of 'price' is retired and was asked for 3 time(s)."
+    assert open_ledger(living).audit(limit=1000)[-1].kind == "retired_version_asked"
+    assert retirement.watch_retired(living, actor=ROBOT) == []
 
 
 def test_a_retired_version_answers_nobody_without_a_server_either(living: Workspace) -> None:
