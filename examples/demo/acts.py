@@ -31,11 +31,11 @@ from tenure.records import (
 from tenure.registry import Ledger, open_ledger
 from tenure.workspace import Workspace
 
-FILES = 20
-DAYS_A_FILE = 3
+FILES = 15
+DAYS_A_FILE = 4
 FIRST_NIGHT = 1
-TESTERS_FROM, BAD_FILE, GAPS_FILE = 4, 7, 9
-MARKETPLACE_FROM, RESELLERS_FROM = 11, 11
+TESTERS_FROM, BAD_FILE, GAPS_FILE = 3, 5, 7
+MARKETPLACE_FROM, RESELLERS_FROM = 8, 8
 INSIDERS_FROM = FILES - 1
 SPECIES = [1, 0, 2, 1, 1]
 
@@ -99,14 +99,14 @@ def _iris(
 
 
 def _past(workspace: Workspace, today: date, screen: Screen) -> None:
-    """Play past days of card payments: a file each third morning, a training in the night after."""
+    """Play past days of card payments: a file each fourth morning, a training in the night after."""
     from flows.ingest import ingest
     from flows.monitor import monitor
     from flows.train import train
 
     start, ledger = _start(today), open_ledger(workspace)
     days = FILES * DAYS_A_FILE
-    screen.act("Fraud", f"{days} past days of card payments, a file each third morning")
+    screen.act("Fraud", f"{days} past days of card payments, a file each fourth morning")
     for number in range(FILES):
         day = start + timedelta(days=number * DAYS_A_FILE)
         frame = _as_sent(number, _traffic(day, start))

@@ -46,7 +46,7 @@ def test_settings_that_point_elsewhere_are_dropped(monkeypatch):
 def test_the_past_ends_where_the_dropped_file_begins():
     today = date(2026, 11, 21)
     start = acts._start(today)
-    assert (today - start).days == 63
+    assert (today - start).days == 64
     begins, ends = acts._rings(start)
     last_past = start + timedelta(days=(acts.FILES - 1) * acts.DAYS_A_FILE)
     assert begins["insiders"] == last_past == ends["spenders"]

@@ -82,8 +82,7 @@ CASES = {
     ),
     "days of data without a time, as the log has no inputs": (
         "  time: {columns: [at]}\n  key: [card]\n",
-        "  key: [card]\nmonitoring: {window: {days: 7}}\n"
-        "deployment: {serving: {log: outputs}}\n",
+        "  key: [card]\nmonitoring: {window: {days: 7}}\ndeployment: {serving: {log: outputs}}\n",
         8,
         "monitoring.window.days",
         "data without a time",
