@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 
 .PHONY: all install demo test check types lint contracts fmt docs lock trial sweep bench \
-	bench-pipeline bench-registry bench-gate pythons clean
+	bench-pipeline bench-registry bench-gate bench-loop pythons clean
 
 all: check test
 
@@ -51,9 +51,10 @@ lock: install
 docs: install
 	@$(BIN)/python -m docs.generate
 
-# Kills the registry at every statement, write, fsync and rename; the suite takes every seventh.
+# Kills registry and retirement at every statement, write, fsync and rename; the suite takes a sample.
 sweep: install
 	@$(BIN)/python -m tests.faults.registry_kills
+	@$(BIN)/python -m tests.faults.retirement_kills
 
 trial: install
 	@$(BIN)/python -m benchmarks.trial
@@ -67,7 +68,10 @@ bench-pipeline: install
 bench-registry: install
 	@$(BIN)/python -m benchmarks.registry
 
-bench: bench-gate bench-registry bench-pipeline
+bench-loop: install
+	@$(BIN)/python -m benchmarks.loop
+
+bench: bench-gate bench-registry bench-pipeline bench-loop
 
 # The suite on every Python that there is, each in an environment of its own.
 pythons:
