@@ -91,7 +91,7 @@ def decide(readings: Sequence[Reading], policy: Policy, history: History) -> Dec
         history: what happened before, and what time it is.
     """
     newest = readings[-1]
-    severities = [severity(each, policy) for each in readings]
+    severities = _newest_severities(readings, policy)
     if severities[-1] is Severity.UNKNOWN:
         return _about_unknown(readings, severities, policy, history)
     fired = _fired(severities, policy)
@@ -111,6 +111,22 @@ def decide(readings: Sequence[Reading], policy: Policy, history: History) -> Dec
         reason=_reason(fired, severities, seen),
         held_back=tuple(course.held_back),
     )
+
+
+def _newest_severities(readings: Sequence[Reading], policy: Policy) -> list[Severity]:
+    """Return how bad the newest windows are, oldest first: as many as the rungs look back upon.
+
+    Unknown ones do not count towards that; a year of windows is not judged again for each new one.
+    """
+    deepest = max((rung.among for rung in policy.rungs), default=1)
+    found: list[Severity] = []
+    known = 0
+    for reading in reversed(readings):
+        found.append(severity(reading, policy))
+        known += found[-1] is not Severity.UNKNOWN
+        if known >= deepest:
+            break
+    return found[::-1]
 
 
 def asks_a_person(decision: Decision, policy: Policy, history: History) -> int:
