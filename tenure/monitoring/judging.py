@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tenure.spec import ModelSpec
 
 LOOKED_BACK = 100
+EVER = datetime.min.replace(tzinfo=UTC)
 RETRAIN_MAY_TAKE = timedelta(hours=24)
 """How long a retrain may stay open before it counts as an attempt that brought nothing."""
 
@@ -203,7 +204,8 @@ def _may_retrain(spec: ModelSpec, champion: Assignment, ledger: Ledger, now: dat
 def superseded_due(model: str, workspace: Workspace) -> list[int]:
     """Return former champions whose time on standby is over, oldest first.
 
-    The newest one stays while the spec names it as the fallback, and so does one that came back.
+    The newest one stays while the spec names it as the fallback; the time of one that was restored
+    begins with that.
     """
     ledger, spec = open_ledger(workspace), load_spec(model, workspace)
     now, limit = workspace.clock.now(), timedelta(days=spec.retirement.keep_superseded_days)
@@ -214,6 +216,8 @@ def superseded_due(model: str, workspace: Workspace) -> list[int]:
     due = [
         version.number
         for version in standby
-        if version not in kept and now - left.get(version.number, now) > limit
+        if version not in kept
+        and now - left.get(version.number, now) > limit
+        and now - (ledger.restored_at(model, version.number) or EVER) > limit
     ]
     return sorted(due)

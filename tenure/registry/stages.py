@@ -6,13 +6,16 @@ again only after it was restored, which is a stage change of its own with its ev
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select, update
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select, update
 
 from tenure.errors import NotAllowedStage, StillInOffice, VersionNotFound
 from tenure.records import Stage, Version
+from tenure.registry.chain import read_stamp
 from tenure.registry.database import Database, check_entry
 from tenure.registry.halts import check_halt
-from tenure.registry.tables import slots, versions
+from tenure.registry.tables import audit, slots, versions
 from tenure.registry.versions import as_version, newest_number, record_columns
 
 LAWFUL = {
@@ -31,6 +34,12 @@ _ONE = select(*record_columns()).where(
 )
 _HELD = select(slots.c.slot).where(
     slots.c.model == bindparam("model"), slots.c.version == bindparam("number")
+)
+_RESTORED = (
+    select(func.max(audit.c.as_of))
+    .where(audit.c.model == bindparam("model"), audit.c.kind == "stage_changed")
+    .where(func.json_extract(audit.c.body, "$.version") == bindparam("number"))
+    .where(func.json_extract(audit.c.body, "$.to") == Stage.VALIDATED.value)
 )
 _SET = (
     update(versions)
@@ -85,3 +94,10 @@ class StageBook:
                 announce=True,
             )
             return as_version(write.connection.execute(_ONE, place).one())
+
+    def restored_at(self, model: str, number: int) -> datetime | None:
+        """Return when a version was last made fit to serve again, None if it never was."""
+        place = {"model": model, "number": number}
+        with self.database.reading() as connection:
+            found = connection.execute(_RESTORED, place).scalar()
+        return read_stamp(found) if found else None

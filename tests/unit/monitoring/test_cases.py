@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tenure.errors import CaseIsOver, CaseNotWaiting, CaseOpen, Halted, SamePerson
 from tenure.monitoring.explaining import explain
 from tenure.monitoring.judging import expire, judge, settle_retrain, superseded_due, watch_age
-from tenure.records import Action, Approval, Case, CaseState, Cause, GateVerdict
+from tenure.records import Action, Approval, Case, CaseState, Cause, GateVerdict, Stage
 from tenure.registry import open_ledger
 from tenure.registry.chain import Line
 from tenure.registry.fold import differences, fold, read_state
@@ -223,6 +223,17 @@ def test_former_champions_leave_standby_after_their_time(house):
     assert superseded_due("fraud", house) == [1]
     write_spec(house, retirement={"keep_superseded_days": 10}, deployment={"fallback": "previous"})
     assert superseded_due("fraud", house) == []
+
+
+def test_a_restored_version_has_its_time_on_standby_anew(house):
+    write_spec(house, retirement={"keep_superseded_days": 10})
+    house.clock.set(datetime.now(UTC) + timedelta(days=11))
+    ledger, said = open_ledger(house), {"actor": "person:ann", "reason": "A try.", "evidence": "e"}
+    ledger.change_stage("fraud", 1, Stage.RETIRED, **said)
+    ledger.change_stage("fraud", 1, Stage.VALIDATED, **said)
+    assert superseded_due("fraud", house) == []
+    house.clock.set(datetime.now(UTC) + timedelta(days=22))
+    assert superseded_due("fraud", house) == [1]
 
 
 def test_a_person_opens_one_case_and_not_a_second(house):
