@@ -13,7 +13,7 @@ from tasks import schedules, shown, shown_cases
 from tasks.policy import RETRIED, telling_little
 from tenure import retirement
 from tenure.errors import CaseNotFound
-from tenure.records import Action, Case, CaseState, Version
+from tenure.records import Action, Case, CaseState, Cause, Version
 from tenure.registry import open_ledger
 from tenure.workspace import Workspace
 
@@ -104,17 +104,21 @@ def drain(case: Case, workspace: Workspace, actor: str) -> Case:
 @task(name="turn off", task_run_name="turn-off-{case.model}", **STEP)
 @telling_little
 def turn_off(case: Case, workspace: Workspace, actor: str) -> Case:
-    """Switch off the schedules of a model whom nothing but a fallback is left to answer for."""
+    """Switch off the schedules of a model whom nothing but a fallback is left to answer for.
+
+    Training goes on, since only it brings a fitted version back, unless a person ended the model.
+    """
 
     def switch_off(model: str, number: int) -> list[str]:
         ledger = open_ledger(workspace)
         slot = ledger.slot(model)
-        if slot is None or slot.version is None:
-            return schedules.switch_off(model, (*schedules.OF_OFFICE, "score"))
-        holder = ledger.version(model, slot.version)
-        if not retirement.is_fallback(holder, workspace):
+        holder = slot.version if slot else None
+        if holder and not retirement.is_fallback(ledger.version(model, holder), workspace):
             return []
-        return schedules.switch_off(model, schedules.OF_OFFICE)
+        verbs = [*schedules.OF_OFFICE]
+        verbs += [] if holder else ["score"]
+        verbs += ["train"] if case.cause is Cause.BUSINESS else []
+        return schedules.switch_off(model, verbs)
 
     return retirement.turn_off(case, workspace, actor=actor, switch_off=switch_off)
 

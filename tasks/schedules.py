@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
-OF_OFFICE = ("train", "monitor")
+OF_OFFICE = ("monitor",)
 """What goes on by schedule only for a model with a fitted champion; data is taken in anyway."""
 
 
