@@ -349,7 +349,8 @@ def _decision(
 ) -> Decision:
     newest, deepest = readings[-1], max((rung.among for rung in policy.rungs), default=1)
     looked_at = tuple(each.digest for each in readings[-max(deepest, 1) :])
-    identity = digest_of([looked_at, policy.digest, newest.version, newest.epoch])
+    judged_by = policy.digest
+    identity = digest_of([looked_at, judged_by, newest.version, newest.epoch])
     return Decision(
         id=identity,
         model=newest.model,
@@ -362,6 +363,6 @@ def _decision(
         reason=reason,
         held_back=held_back,
         readings=looked_at,
-        policy=policy.digest,
+        policy=judged_by,
         dry_run=policy.dry_run,
     )

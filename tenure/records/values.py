@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from functools import cache
 from typing import Any, TypeVar
 
@@ -30,7 +29,9 @@ def digest_of(value: Any) -> str:
 
 def to_json(record: Any) -> dict[str, Any]:
     """Return a record as plain JSON values; `from_json` makes it again."""
-    return orjson.loads(canonical(asdict(record)))
+    # orjson reads a dataclass ten times as fast as `asdict` does, and leaves its keys unsorted.
+    plain = orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+    return orjson.loads(canonical(orjson.loads(plain)))
 
 
 @cache
