@@ -37,14 +37,14 @@ def reconcile(alarm: MaybeReason = "") -> State:
         serving.carry_predictions(workspace)
         done = [
             *urgent,
-            *reconciling.let_time_act(workspace),
             *reconciling.start_ingests(workspace),
             *reconciling.start_trainings(workspace),
             *reconciling.start_monitors(workspace),
             *reconciling.carry_on_cases(workspace),
+            *reconciling.let_time_act(workspace),  # whose events start what follows
             *reconciling.take_up_schedules(workspace),
             *reconciling.look_after_fallbacks(workspace),
-            *reconciling.delete_due(workspace),
+            *reconciling.look_after_retired(workspace),
         ]
         events.announce(workspace)
         telling.tell_everyone(workspace, reconciling.ACTOR)

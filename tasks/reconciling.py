@@ -139,20 +139,24 @@ def look_after_fallbacks(workspace: Workspace) -> list[Line]:
     return [_line("", "fallback", "its daily check", trouble) for trouble in wrong]
 
 
-@task(name="delete what is due", task_run_name="delete-due", timeout_seconds=3600, **RETRIED)
+@task(name="look after the retired", task_run_name="retired", timeout_seconds=3600, **RETRIED)
 @telling_little
-def delete_due(workspace: Workspace) -> list[Line]:
-    """Delete what a retired version left, once the time is over that its spec keeps it.
+def look_after_retired(workspace: Workspace) -> list[Line]:
+    """Say who still asks for a retired version, and delete what it left once its time is over.
 
     Looked at once an hour: every record of a retirement is read for it.
     """
     looked = workspace.state / "checks" / "deleted"
     if looked.exists() and time.time() - looked.stat().st_mtime < HOUR_S:
         return []
+    asked = retirement.watch_retired(workspace, actor=ACTOR)
     gone = retirement.purge_due(workspace, actor=ACTOR)
     looked.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     looked.touch()
-    return [_line("", "delete", "its time is over", f"deleted: {what}") for what in gone]
+    return [
+        *(_line("", "retired", "still asked for", text) for text in asked),
+        *(_line("", "delete", "its time is over", f"deleted: {what}") for what in gone),
+    ]
 
 
 @task(name="carry on cases", task_run_name="carry-on-cases", timeout_seconds=600, **RETRIED)
