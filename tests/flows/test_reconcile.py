@@ -58,7 +58,7 @@ def started(verb):
 
 
 def make_up(workspace):
-    """Do what `reconcile` does about time, halts and cases, without its run."""
+    """Do what `reconcile` does about time, halts and cases, without its run; no event arrives."""
     for step in (reconciling.cancel_halted, reconciling.let_time_act, reconciling.carry_on_cases):
         step.fn(workspace)
 
