@@ -14,6 +14,7 @@ from tenure.cli.looking import ledger_if_any
 from tenure.cli.output import Block, Line, Table, size
 from tenure.cli.prefect import read_up
 from tenure.cli.reading import ModelLine, lines_table, model_line
+from tenure.records import Case, Halt
 from tenure.spec.names import model_names
 from tenure.workspace import open_workspace
 
@@ -51,6 +52,7 @@ class Status:
     """A workspace at a glance; `head` is SEQ:DIGEST of the record, to keep elsewhere.
 
     `automations` are those of Prefect's that do not do their work; None where no server answers.
+    `halts` are what people stopped, `cases` those that wait or are being carried out.
     """
 
     workspace: str
@@ -62,12 +64,15 @@ class Status:
     servers: tuple[ServerLine, ...]
     notes: tuple[str, ...]
     automations: tuple[AutomationLine, ...] | None = None
+    halts: tuple[Halt, ...] = ()
+    cases: tuple[Case, ...] = ()
 
 
 def status(*, workspace: WorkspaceFolder = None, project: ProjectFolder = None) -> Status:
     """Show who serves, what is stored, the head of the record, and where the servers are.
 
-    Names the automations in Prefect that were deleted or disabled. Keep the head somewhere else:
+    Names what is halted, the cases that are not over, and the automations in Prefect that were
+    deleted or disabled. Keep the head somewhere else:
     `tenure verify --head SEQ:DIGEST` then finds a record that was put back to an older state, too.
     """
     opened = open_workspace(workspace, project)
@@ -87,6 +92,8 @@ def status(*, workspace: WorkspaceFolder = None, project: ProjectFolder = None) 
         ),
         notes=up.notes if up else (),
         automations=look_after(opened),
+        halts=tuple(ledger.halts()) if ledger else (),
+        cases=tuple(ledger.undone_cases()) if ledger else (),
     )
 
 
@@ -121,6 +128,12 @@ def _show(found: Status) -> Iterator[Block]:
         yield lines_table(found.models)
     else:
         yield Line("no model yet: a model is a file config/models/NAME.yaml")
+    for halt in found.halts:
+        what = f"'{halt.model}'" if halt.model else "all models"
+        yield Line(f"automation of {what} is halted by {halt.by}: {halt.reason}", "yellow")
+    for case in found.cases:
+        how = f"case {case.id[:12]}: {case.action.value} version {case.version} of '{case.model}'"
+        yield Line(f"{how}, {case.state.value}. {case.reason}", "yellow")
     if found.usage:
         rows = [(one.kind, size(one.bytes), size(one.last_month_bytes)) for one in found.usage]
         rows.append(
