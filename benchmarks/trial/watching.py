@@ -22,7 +22,7 @@ MOST_CASES = 10
 
 
 def watch(model: str, workspace: Workspace) -> dict[str, Any]:
-    """Judge the windows that have closed, carry out what was decided, and let time act.
+    """Let time act, judge the windows that have closed, and carry out what was decided.
 
     Args:
         model: which.
@@ -33,12 +33,12 @@ def watch(model: str, workspace: Workspace) -> dict[str, Any]:
     """
     ledger = open_ledger(workspace)
     before = ledger.head()[0]
-    end(monitor(model, return_state=True))
-    _carry_out(model, workspace)
     for _ in range(MOST_CASES):
         reconciling.let_time_act(workspace)
         if not _carry_out(model, workspace):
             break
+    end(monitor(model, return_state=True))
+    _carry_out(model, workspace)
     return _happened(model, before, ledger)
 
 
@@ -60,15 +60,18 @@ def end(state: Any) -> None:
 
 
 def _carry_out(model: str, workspace: Workspace) -> bool:
-    """Carry the open case of a model out, if it has one that nobody is asked about."""
-    case = open_ledger(workspace).open_case_of(model)
-    if case is None or case.state is not CaseState.OPEN:
-        return False
-    if case.action is Action.RETRAIN:
-        end(train(model, return_state=True))
-    else:
-        end(retire(model, case=case.id, return_state=True))
-    return True
+    """Carry out what is open for a model and waits for nobody; say whether there was anything."""
+    ready = [
+        each
+        for each in open_ledger(workspace).undone_cases()
+        if each.model == model and each.state is CaseState.OPEN
+    ]
+    for case in ready:
+        if case.action is Action.RETRAIN:
+            end(train(model, return_state=True))
+        else:
+            end(retire(model, case=case.id, return_state=True))
+    return bool(ready)
 
 
 def _happened(model: str, before: int, ledger: Ledger) -> dict[str, Any]:
