@@ -40,7 +40,8 @@ def train(model: Model) -> State:
         model: The model to train.
     """
     workspace, actor = open_workspace(), runs.actor()
-    if why := runs.halt_of(model, workspace, actor) or runs.out_of_office(model, workspace, actor):
+    halt = runs.halt_of(model, workspace, actor)
+    if why := halt or runs.ended_by_person(model, workspace, actor):
         return outcomes.skipped(why)
     with runs.alone("train", model, workspace) as lease:
         if lease is None:

@@ -17,7 +17,7 @@ from prefect import task
 
 from tasks import schedules
 from tasks.policy import RETRIED, telling_little
-from tasks.runs import out_of_office
+from tasks.runs import ended_by_person, out_of_office
 from tasks.starting import SPENT, Start, cancel, start
 from tenure import intake, monitoring, retirement
 from tenure.errors import TenureError
@@ -57,7 +57,7 @@ def start_trainings(workspace: Workspace) -> list[Line]:
     def look(spec: ModelSpec) -> Line | None:
         if not spec.training.on_arrival or open_ledger(workspace).halted(spec.name):
             return None
-        if out_of_office(spec.name, workspace):
+        if ended_by_person(spec.name, workspace):
             return None
         newest = due.untrained(spec.name, workspace)
         return start(Start("train", spec.name, newest.digest)) if newest else None

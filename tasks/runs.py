@@ -20,6 +20,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
 from tenure.errors import TenureError
+from tenure.records import Cause
 from tenure.registry import Lease, open_ledger
 from tenure.registry.halts import is_automatic
 from tenure.workspace import Workspace
@@ -69,11 +70,7 @@ def halt_of(model: str, workspace: Workspace, actor: str) -> str | None:
 
 
 def out_of_office(model: str, workspace: Workspace, actor: str = "system:") -> str | None:
-    """Return why automation neither trains nor watches: nobody fitted has held the slot since.
-
-    A challenger of a retired champion would only have to beat a dummy, and be retired again; so
-    the way back is a person's.
-    """
+    """Return why automation does not watch a model: only a fallback, or nobody, answers for it."""
     ledger = open_ledger(workspace)
     slot = ledger.slot(model)
     if slot is None or not is_automatic(actor):
@@ -82,9 +79,23 @@ def out_of_office(model: str, workspace: Workspace, actor: str = "system:") -> s
     if slot.version is not None and slot.version not in stand_ins:
         return None
     who = "nobody" if slot.version is None else f"its fallback, version {slot.version},"
+    return f"The champion of '{model}' left office and {who} answers; there is nothing to watch."
+
+
+def ended_by_person(model: str, workspace: Workspace, actor: str = "system:") -> str | None:
+    """Return why automation does not train a model: a person took it out of office.
+
+    After any other retirement training goes on, since only that brings a fitted version back.
+    """
+    if out_of_office(model, workspace, actor) is None:
+        return None
+    retired = [case for case in open_ledger(workspace).cases(model) if case.record]
+    last = next((case for case in reversed(retired) if case.cause is not Cause.SUPERSEDED), None)
+    if last is None or last.cause is not Cause.BUSINESS:
+        return None
     return (
-        f"The champion of '{model}' left office and {who} answers, until a person trains, deploys "
-        "or restores a version."
+        f"{last.opened_by} took '{model}' out of office: {last.reason.rstrip('.')}. Nothing is "
+        "trained by itself until a person trains, deploys or restores a version."
     )
 
 

@@ -238,17 +238,15 @@ def test_many_bad_windows_open_one_case(watched):
     assert len(open_ledger(watched).cases("loans")) == 1
 
 
-def test_automation_leaves_a_model_alone_whose_fallback_answers_and_people_do_not(
-    retired, monkeypatch
-):
+def test_a_fallback_is_not_watched_and_a_better_version_takes_over_from_it(retired):
     next_batch(retired)
-    for flow in (train, monitor):
-        state = flow("loans", return_state=True)
-        assert state.name == "Skipped"
-        assert "left office" in state.message
-    monkeypatch.setattr(runs, "actor", lambda: "claimed:ann")
+    state = monitor("loans", return_state=True)
+    assert state.name == "Skipped"
+    assert "left office" in state.message
     train("loans")
     assert champion(retired) == SECOND
+    next_batch(retired)
+    assert monitor("loans", return_state=True).message.startswith("1 window")
 
 
 def test_a_case_waits_for_its_answer(watched):
@@ -302,13 +300,23 @@ def test_a_champion_is_not_retired_by_hand_without_somebody_who_takes_over(watch
     assert champion(watched) == FIRST
 
 
-def test_a_person_who_retires_to_the_fallback_needs_another_who_approves(watched, monkeypatch):
-    monkeypatch.setattr(runs, "actor", lambda: "claimed:bob")
-    state = retire("loans", reason="its feed is sold", to_fallback=True, return_state=True)
-    assert "waits for approval" in state.message
-    approve("loans", decision="approve", reason="indeed", who="ann")
-    assert retire("loans", return_state=True).name == "Completed"
+def test_what_a_person_ended_with_anothers_approval_is_trained_by_people_alone(
+    watched, monkeypatch
+):
+    with monkeypatch.context() as by_bob:
+        by_bob.setattr(runs, "actor", lambda: "claimed:bob")
+        state = retire("loans", reason="its feed is sold", to_fallback=True, return_state=True)
+        assert "waits for approval" in state.message
+        approve("loans", decision="approve", reason="indeed", who="ann")
+        assert retire("loans", return_state=True).name == "Completed"
     assert champion(watched) == FALLBACK
+    next_batch(watched)
+    state = train("loans", return_state=True)
+    assert "claimed:bob took 'loans' out of office: its feed is sold." in state.message
+    assert champion(watched) == FALLBACK
+    monkeypatch.setattr(runs, "actor", lambda: "claimed:bob")
+    train("loans")
+    assert champion(watched) == SECOND
 
 
 def test_a_restored_version_is_fit_again_and_serves_when_deployed(retired):
