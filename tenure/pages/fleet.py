@@ -59,6 +59,7 @@ class Line:
     versions: int
     batches: Mapping[str, BatchCount]
     strip: Markup | None
+    is_stood_in_for: bool = False
 
     @property
     def is_orphan(self) -> bool:
@@ -88,7 +89,8 @@ class Line:
     def urgency(self) -> tuple[int, int, str]:
         """Where it stands in the list: what wants a person first, then by health, then by name."""
         waits = self.case is not None and self.case.state is CaseState.WAITING
-        order = [waits, self.is_orphan, self.is_vacant, self.case is not None, bool(self.halt)]
+        order = [waits, self.is_orphan, self.is_vacant, self.is_stood_in_for]
+        order += [self.case is not None, bool(self.halt)]
         first = order.index(True) if True in order else len(order)
         rank = self.severity.rank if self.severity is not None else -2
         return first, -rank, self.model
@@ -105,6 +107,8 @@ class Line:
             return f"{doing} is under way", f"tenure explain {case.id[:12]}"
         if self.champion is None and self.has_spec:
             return "a first version", f"tenure train {self.model}"
+        if self.is_stood_in_for:
+            return "a version that is fit", f"tenure train {self.model}"
         if self._count(BatchState.ARRIVED):
             return "a batch to take in", f"tenure ingest {self.model}"
         if self.quarantined:
@@ -144,7 +148,8 @@ def read_fleet(ledger: Ledger, workspace: Workspace) -> list[Line]:
     now, named = workspace.clock.now(), _named(workspace)
     slots = {each.model: each for each in ledger.assignments() if each.slot is Slot.CHAMPION}
     decided, course = ledger.latest_decisions(), ledger.decided_since(now - YEAR)
-    cases = {case.model: case for case in ledger.undone_cases()}
+    undone = sorted(ledger.undone_cases(), key=lambda case: case.occupies == case.model)
+    cases, stood_in_for = {case.model: case for case in undone}, ledger.stood_in_for()
     halts = {halt.model: halt for halt in ledger.halts()}
     batches, versions = ledger.batch_counts(), ledger.version_counts()
     strips = _Strips(_start_of(course, now), now)
@@ -161,6 +166,7 @@ def read_fleet(ledger: Ledger, workspace: Workspace) -> list[Line]:
             versions=versions.get(model, 0),
             batches=batches.get(model, {}),
             strip=strips.draw(course[model]) if model in course else None,
+            is_stood_in_for=model in stood_in_for,
         )
         for model in sorted({*named, *ledger.models()})
     ]

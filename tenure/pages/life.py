@@ -17,7 +17,16 @@ from tenure.pages.lives import Life, primary_of, read_life, stretches
 from tenure.pages.paths import batch_path, case_path, evaluation_path, model_path
 from tenure.pages.render import metric, when, write_page
 from tenure.pages.watched import ROLES, charts_of, reading_rows, window_words
-from tenure.records import Action, Batch, BatchState, CaseState, Evaluation, Stage, Version
+from tenure.records import (
+    Action,
+    Batch,
+    BatchState,
+    CaseState,
+    Evaluation,
+    GateVerdict,
+    Stage,
+    Version,
+)
 from tenure.registry import open_ledger
 from tenure.telling import links_of
 from tenure.workspace import Workspace
@@ -95,10 +104,23 @@ def alerts(life: Life) -> list[Alert]:
         link = case_path(life.model, case.id).removeprefix(f"{life.model}/")
         tone = "bad" if case.action is Action.RETIRE else "warn"
         found.append(Alert(tone=tone, head=head, text=text, link=link))
+    if _stands_in(life) and life.champion is not None:
+        text = (
+            f"Since {when(life.champion.since)}: {life.champion.reason} Training goes on; a "
+            "version that passes the gate takes over."
+        )
+        found.append(Alert(tone="warn", head="The fallback answers", text=text))
     if life.champion is not None and life.champion.version is None:
         text = f"Since {when(life.champion.since)}: {life.champion.reason}"
         found.append(Alert(tone="bad", head="Nobody serves: the slot is vacant", text=text))
     return found
+
+
+def _stands_in(life: Life) -> bool:
+    """Say whether the champion is a fallback."""
+    number = life.champion.version if life.champion else None
+    verdicts = {version.number: judged.verdict for version, judged in life.versions}
+    return number is not None and verdicts.get(number) is GateVerdict.FALLBACK
 
 
 def sentence(life: Life) -> str:
@@ -107,7 +129,10 @@ def sentence(life: Life) -> str:
         return "No version serves yet."
     if life.champion.version is None:
         return f"Nobody has served since {when(life.champion.since)}."
-    return f"Version {life.champion.version} has served since {when(life.champion.since)}."
+    fallback = ", a fallback," if _stands_in(life) else ""
+    return (
+        f"Version {life.champion.version}{fallback} has served since {when(life.champion.since)}."
+    )
 
 
 def next_steps(life: Life) -> list[tuple[str, str]]:
@@ -118,6 +143,8 @@ def next_steps(life: Life) -> list[tuple[str, str]]:
     if life.stop is not None:
         scope = "--all" if life.stop.of_all else life.model
         steps.append(("Let automation act again", f'tenure resume {scope} --reason "…"'))
+    if _stands_in(life):
+        steps.append(("Look for a version that is fit", f"tenure train {life.model}"))
     if life.champion is None:
         steps.append(("Make a first version", f"tenure train {life.model}"))
     waiting = [b for b in life.batches if b.state is BatchState.QUARANTINED]

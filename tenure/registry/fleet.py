@@ -12,11 +12,11 @@ from datetime import datetime
 import orjson
 from sqlalchemy import bindparam, func, select
 
-from tenure.records import Decision, from_json
+from tenure.records import Decision, GateVerdict, Slot, from_json
 from tenure.registry.chain import read_stamp, stamp
 from tenure.registry.database import Database, driver_of
 from tenure.registry.prepared import Prepared
-from tenure.registry.tables import batches, decisions, versions
+from tenure.registry.tables import batches, decisions, evaluations, slots, versions
 
 _NEWEST = select(func.max(decisions.c.seq)).group_by(decisions.c.model).scalar_subquery()
 _LATEST = select(decisions.c.record, decisions.c.seq, decisions.c.as_of).where(
@@ -37,6 +37,15 @@ _BATCHES = select(
 ).group_by(batches.c.model, batches.c.state)
 _VERSIONS = select(versions.c.model, func.max(versions.c.number)).group_by(versions.c.model)
 """A version's number is never reused, so the greatest is how many there were."""
+
+
+_STAND_INS = (
+    select(slots.c.model)
+    .join(versions, (versions.c.model == slots.c.model) & (versions.c.number == slots.c.version))
+    .join(evaluations, evaluations.c.digest == versions.c.evaluation)
+    .where(slots.c.slot == Slot.CHAMPION.value)
+    .where(func.json_extract(evaluations.c.record, "$.verdict") == GateVerdict.FALLBACK.value)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +83,11 @@ class FleetBook:
             for model, at, action, rule in rows.fetchall():
                 course[model].append((at, action, rule))
         return dict(course)
+
+    def stood_in_for(self) -> set[str]:
+        """Return the models whose champion is a fallback."""
+        with self.database.reading() as connection:
+            return set(connection.execute(_STAND_INS).scalars())
 
     def batch_counts(self) -> dict[str, dict[str, BatchCount]]:
         """Return how many batches of each model are in which state."""
