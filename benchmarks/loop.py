@@ -66,6 +66,7 @@ def _show_fleet(fleet: Fleet, console: Console) -> None:
 def _show_chains(chains: Sequence[Chain], console: Console) -> None:
     shown = Table("wall s", *(each.name for each in chains))
     shown.add_row("whole", *(f"{each.whole_s:.2f}" for each in chains))
+    shown.add_row("until runs were looked for", *(f"{each.waited_s:.2f}" for each in chains))
     shown.add_row("an empty chain of as many runs", *(f"{each.empty_s:.2f}" for each in chains))
     shown.add_row("imports beyond it", *(f"{each.imports_s:.2f}" for each in chains))
     for part in dict.fromkeys(part for each in chains for part in each.work_s):

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -61,7 +61,9 @@ class Chain:
     Attributes:
         name: from what to what.
         whole_s: median of the times that it was gone through.
-        empty_s: an empty chain of as many runs on the same server.
+        waited_s: of it, until the process that carries runs out looked for them: it asks every
+            few seconds, so this is chance, and taken out of both sides.
+        empty_s: an empty chain of as many runs on the same server, without such waiting.
         imports_s: what its runs import that an empty one does not.
         work_s: of each part of the work, warm and without Prefect.
         runs: the most runs that one took.
@@ -70,6 +72,7 @@ class Chain:
 
     name: str
     whole_s: float
+    waited_s: float
     empty_s: float
     imports_s: float
     work_s: dict[str, float]
@@ -79,7 +82,8 @@ class Chain:
     @property
     def rest_s(self) -> float:
         """What is neither Prefect's own, nor imports, nor the work."""
-        return self.whole_s - self.empty_s - self.imports_s - sum(self.work_s.values())
+        known = self.waited_s + self.empty_s + self.imports_s + sum(self.work_s.values())
+        return self.whole_s - known
 
 
 def measure(folder: Path, times: int, say: Callable[[str], None]) -> list[Chain]:
@@ -111,40 +115,45 @@ def measure(folder: Path, times: int, say: Callable[[str], None]) -> list[Chain]
         breached = [_breach(name, stack, workspace) for name in BREACHES]
     say("the bare work ...")
     bare = _bare(root, workspace)
-    took, trained = bare["ingest"], bare["train"]
-    register = trained["work"].pop("register")
+    register = bare["train"]["work"].pop("register")
     say(f"of the rest, registering takes {register:.2f} s")
-    chains = [
-        Chain(
-            name=f"file → champion answers{' (and is monitored)' if name == WATCHED else ''}",
-            whole_s=statistics.median(each["whole"] for each in runs),
-            empty_s=empty[2],
-            imports_s=took["imports"] + trained["imports"],
-            work_s={**took["work"], **trained["work"]},
-            runs=max(each["runs"] for each in runs),
-        )
-        for name, runs in found.items()
-    ]
-    retired = bare["retire"]
+    return _parted(found, breached, empty, bare)
+
+
+def _parted(
+    found: dict[str, list[dict[str, Any]]],
+    breached: list[dict[str, Any]],
+    empty: dict[int, float],
+    bare: dict[str, Any],
+) -> list[Chain]:
+    took, trained, retired = bare["ingest"], bare["train"], bare["retire"]
+
+    def chain(name: str, runs: list[dict[str, Any]], until: str, **more: Any) -> Chain:
+        # The usual time without the waiting, which is chance, and beside it the usual waiting.
+        waited = statistics.median(each["waited"] for each in runs)
+        alone = statistics.median(each[until] - each["waited"] for each in runs)
+        most = max(each["runs"] for each in runs)
+        return Chain(name=name, whole_s=alone + waited, waited_s=waited, runs=most, **more)
+
+    served = {
+        "empty_s": empty[2],
+        "imports_s": took["imports"] + trained["imports"],
+        "work_s": {**took["work"], **trained["work"]},
+    }
+    gone = {"empty_s": empty[1], "imports_s": retired["imports"]}
+    verify, load = ({name: retired["work"][name]} for name in ("verify", "load"))
     return [
-        *chains,
-        Chain(
-            name="decision → slot on its fallback",
-            whole_s=statistics.median(each["slot"] for each in breached),
-            empty_s=empty[1],
-            imports_s=retired["imports"],
-            work_s={"verify": retired["work"]["verify"]},
-            runs=max(each["runs"] for each in breached),
+        chain("file → champion answers", found[FILES], "whole", **served),
+        chain("file → champion answers, monitored", found[WATCHED], "whole", **served),
+        chain(
+            "decision → slot on its fallback",
+            breached,
+            "slot",
+            work_s=verify,
             heavy=tuple(retired["heavy"]),
+            **gone,
         ),
-        Chain(
-            name="decision → fallback answers",
-            whole_s=statistics.median(each["answer"] for each in breached),
-            empty_s=empty[1],
-            imports_s=retired["imports"],
-            work_s={"verify": retired["work"]["verify"], "load": retired["work"]["load"]},
-            runs=max(each["runs"] for each in breached),
-        ),
+        chain("decision → fallback answers", breached, "answer", work_s=verify | load, **gone),
     ]
 
 
@@ -190,16 +199,33 @@ def _empty(runs: int, times: int, stack: Stack, marks: Path) -> float:
         begun = time.time()
         stack.send_events([event("second" if runs == 1 else "first", mark)])
         file = marks / f"{mark}-second"
-        took.append(float(_until(lambda file=file: file.exists() and file.read_text())) - begun)
-        _until(lambda: not stack_runs_empty(stack))
+        whole = float(_until(lambda file=file: file.exists() and file.read_text())) - begun
+        _until(lambda: not _empty_runs(stack, "RUNNING", "PENDING", "SCHEDULED"))
+        mine = [run for run in _empty_runs(stack) if run["parameters"].get("mark") == mark]
+        took.append(whole - _waited(mine, stack))
     return statistics.median(took[1:])
 
 
-def stack_runs_empty(stack: Stack) -> list[dict[str, Any]]:
-    """Return the empty runs that are still at work."""
+def _empty_runs(stack: Stack, *states: str) -> list[dict[str, Any]]:
+    """Return the empty runs, newest first."""
     named = {"name": {"any_": ["empty-first", "empty-second"]}}
-    working = {"state": {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED"]}}}
-    return stack.prefect("POST", "flow_runs/filter", flows=named, flow_runs=working)
+    state = {"state": {"type": {"any_": list(states)}}} if states else {}
+    body = {"flows": named, "flow_runs": state, "sort": "START_TIME_DESC", "limit": 20}
+    return stack.prefect("POST", "flow_runs/filter", **body)
+
+
+def _waited(runs: Sequence[dict[str, Any]], stack: Stack) -> float:
+    """Return how long runs lay there, each made, until the process that serves them saw it."""
+    waited = 0.0
+    for run in runs:
+        states = stack.prefect("GET", f"flow_run_states/?flow_run_id={run['id']}")
+        seen = [_time(each["timestamp"]) for each in states if each["type"] == "PENDING"]
+        waited += min(seen) - _time(run["created"]) if seen else 0.0
+    return waited
+
+
+def _time(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def _from_files(model: str, times: int, stack: Stack) -> list[dict[str, Any]]:
@@ -216,7 +242,9 @@ def _from_files(model: str, times: int, stack: Stack) -> list[dict[str, Any]]:
             )
             whole = time.time() - begun
             _until(lambda: _is_quiet(stack), every_s=0.5)
-            found.append({"whole": whole, "runs": _runs_since(begun, model, stack)})
+            runs = _runs_since(begun, model, stack)
+            path = [run for verb in ("ingest", "train") for run in runs[verb][-1:]]
+            found.append({"whole": whole, "waited": _waited(path, stack), "runs": _count(runs)})
     return found
 
 
@@ -237,17 +265,27 @@ def _breach(model: str, stack: Stack, workspace: Workspace) -> dict[str, Any]:
     moved = next(row.recorded_at for row in rows if row.kind == "slot_moved").timestamp()
     _until(lambda: _is_quiet(stack), every_s=0.5)
     runs = _runs_since(decided, model, stack, verbs=("train", "retire"))
-    return {"slot": moved - decided, "answer": answered - decided, "runs": runs}
+    waited = _waited(runs["retire"][-1:], stack)
+    took = {"slot": moved - decided, "answer": answered - decided}
+    return took | {"waited": waited, "runs": _count(runs)}
 
 
-def _runs_since(begun: float, model: str, stack: Stack, verbs: Sequence[str] = VERBS) -> int:
-    since = datetime.fromtimestamp(begun, UTC)
-    return sum(
-        run["parameters"].get("model") == model
-        and datetime.fromisoformat(run["created"].replace("Z", "+00:00")) >= since
+def _runs_since(
+    begun: float, model: str, stack: Stack, verbs: Sequence[str] = VERBS
+) -> dict[str, list[dict[str, Any]]]:
+    """Return a model's runs since a time by their verb, newest first."""
+    return {
+        verb: [
+            run
+            for run in stack.runs(verb)
+            if run["parameters"].get("model") == model and _time(run["created"]) >= begun
+        ]
         for verb in verbs
-        for run in stack.runs(verb)
-    )
+    }
+
+
+def _count(runs: dict[str, list[dict[str, Any]]]) -> int:
+    return sum(map(len, runs.values()))
 
 
 def _answering(model: str, stack: Stack, client: httpx.Client) -> int | None:

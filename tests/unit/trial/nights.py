@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks.trial import policies
 from benchmarks.trial.histories import History, write_week
-from tenure import evaluation, intake, monitoring, registry, retirement, training, validation
-from tenure.records import Batch, BatchState, Decision, Evaluation
+from tenure import evaluation, intake, registry, training, validation
+from tenure.records import Batch, BatchState, Evaluation
 from tenure.registry import open_ledger
 from tenure.spec import load_spec
 from tenure.workspace import Workspace
@@ -69,20 +68,3 @@ def _put_into_office(judged: Evaluation, number: int, workspace: Workspace) -> N
         expected_epoch=judged.champion_epoch,
         evidence=judged.digest,
     )
-
-
-def put_under_watch(history: History, number: int, workspace: Workspace) -> None:
-    """Keep what a version is compared with, and register what answers if it goes."""
-    monitoring.keep_reference(history.model, number, workspace, actor=ACTOR)
-    retirement.register_fallback(history.model, number, workspace, actor=ACTOR)
-
-
-def watch(history: History, workspace: Workspace) -> Decision:
-    """Judge the one window that has closed, and carry a retirement out."""
-    [window] = monitoring.due_windows(history.model, workspace)
-    reading: Any = monitoring.read_window(history.model, window, workspace)
-    decision = monitoring.judge(reading, workspace, actor=ACTOR)
-    case = open_ledger(workspace).open_case_of(history.model)
-    if case and case.action.value == "retire":
-        retirement.carry_out(case, workspace, actor=ACTOR)
-    return decision

@@ -9,12 +9,14 @@ import pytest
 from benchmarks.trial import report
 from benchmarks.trial.corruptions import Shifted, Stuck, Swapped
 from benchmarks.trial.histories import HISTORIES, History
+from benchmarks.trial.replay import Player, play_corrupted
 from benchmarks.trial.results import result_of
-from tenure.records import Action, BatchState, Stage
-from tenure.registry import open_ledger
-from tenure.retirement import is_fallback
+from benchmarks.trial.watching import has_schedule
+from deployments.replay import replay
+from tenure.records import BatchState
 from tenure.workspace import Workspace
-from tests.unit.trial.nights import night, put_under_watch, take_in, watch, weeks_of
+from tests.servers import shared_server
+from tests.unit.trial.nights import ACTOR, take_in, weeks_of
 
 ELECTRICITY, BIKES = HISTORIES
 ROWS = [["price", "demand"], ["0.1", "0.7"], ["0.2", "0.9"]]
@@ -94,34 +96,24 @@ def test_a_corrupted_feed_that_nothing_ended_falls_short():
     assert "quarantine after 2 window(s). x stands still" in report.corrupted_line(ended)
 
 
-@pytest.fixture
-def in_office(trial: Workspace) -> Workspace:
-    """Electricity's first week has made a champion, with its reference and its fallback."""
-    night(ELECTRICITY, weeks_of(ELECTRICITY)[0], 0, trial)
-    put_under_watch(ELECTRICITY, 1, trial)
-    return trial
+def test_a_good_week_retires_nobody_and_swapped_columns_end_in_the_fallback(trial: Workspace):
+    history = replace(ELECTRICITY, warm_up=1)
+    weeks = weeks_of(history)
+    spec = trial.models_folder / f"{history.model}.yaml"
+    spec.write_text(spec.read_text().replace("[8 batches, 26 batches, all]", "[all]"))
+    player = Player(history=history, workspace=trial, weeks=weeks)
 
+    with replay(trial, api=shared_server(), actor=ACTOR):
+        first, good = player.week(0, weeks[0]), player.week(1, weeks[1])
+        swapped = play_corrupted(player, history.corruptions[2], 2, 2)
 
-def test_a_good_week_retires_nobody(in_office: Workspace):
-    take_in(ELECTRICITY, weeks_of(ELECTRICITY)[1], 1, in_office)
-
-    decision = watch(ELECTRICITY, in_office)
-
-    assert decision.action in (Action.KEEP, Action.WARN)
-    assert open_ledger(in_office).slot(ELECTRICITY.model).version == 1
-
-
-def test_swapped_columns_end_in_the_fallback(in_office: Workspace):
-    swapped = ELECTRICITY.corruptions[2].apply(weeks_of(ELECTRICITY)[1])
-    assert take_in(ELECTRICITY, swapped, 1, in_office).state is BatchState.ACCEPTED
-
-    decision = watch(ELECTRICITY, in_office)
-
-    ledger = open_ledger(in_office)
-    assert decision.action is Action.RETIRE
-    serving = ledger.version(ELECTRICITY.model, ledger.slot(ELECTRICITY.model).version)
-    assert is_fallback(serving, in_office)
-    assert ledger.version(ELECTRICITY.model, 1).stage is Stage.ARCHIVED
+    assert first["judged"]["promoted"]
+    assert good["loop"]["readings"] == 1
+    assert not any(each["action"] == "retire" for each in good["loop"]["cases"])
+    assert good["served"]["version"] == 1
+    assert swapped["windows"] == 1
+    assert swapped["caught"][0] == "retirement to the fallback"
+    assert not has_schedule(history.model, trial)
 
 
 @pytest.mark.parametrize(("history", "which"), [(ELECTRICITY, 1), (BIKES, 0), (BIKES, 1)])
