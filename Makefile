@@ -26,13 +26,15 @@ install: .venv/.installed
 demo: install
 	@$(BIN)/python -m examples.demo $(if $(KEEP),--keep)
 
-# The acceptance tests wait for servers and runners most of their time, and the others mostly
-# compute: side by side they take little longer than the longer of the two.
+# These wait for servers and runners most of their time, and the others mostly compute: side by side
+# they take little longer than the longer of the two.
+WAITING := tests/acceptance tests/contracts/test_zombies.py
+
 test: install
 	@mkdir -p build
-	@$(BIN)/python -m pytest --durations=20 tests/acceptance >build/acceptance.txt 2>&1 & \
+	@$(BIN)/python -m pytest --durations=20 $(WAITING) >build/acceptance.txt 2>&1 & \
 	beside=$$!; trap "kill -INT $$beside 2>/dev/null" INT TERM; \
-	$(BIN)/python -m pytest --durations=20 --ignore=tests/acceptance; code=$$?; \
+	$(BIN)/python -m pytest --durations=20 $(addprefix --ignore=,$(WAITING)); code=$$?; \
 	echo "The acceptance tests, which ran beside these (live in build/acceptance.txt):"; \
 	wait $$beside || code=$$?; cat build/acceptance.txt; exit $$code
 
