@@ -18,7 +18,6 @@ from tenure.monitoring import outputs
 from tenure.monitoring.calibration import Asked, at_size, by_column, from_draws
 from tenure.monitoring.columns import (
     ColumnReference,
-    Values,
     codes_of,
     comparable,
     is_there,
@@ -396,6 +395,3 @@ def _sealed(
         evidently=evidence.digest if evidence else None,
     )
     return sealed(keep_page(reading, spec.monitoring.keep_pages, workspace))
-
-
-__all__ = ["Values", "read_window"]

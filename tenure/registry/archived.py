@@ -9,6 +9,7 @@ somewhere; whoever was killed in between does the rest when called again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import UnsupportedOperation
 from typing import BinaryIO
 
 from sqlalchemy import Connection, func, select
@@ -82,7 +83,7 @@ class Joined:
 
     def put(self, source: BinaryIO, digest: str) -> None:
         """Refuse: nothing is written here."""
-        raise NotImplementedError
+        raise UnsupportedOperation(f"{self.where} is read-only")
 
     def open(self, digest: str) -> BinaryIO:
         """Open an object for reading; raises FileNotFoundError."""
@@ -105,11 +106,16 @@ class Joined:
 
     def remove(self, digest: str) -> None:
         """Refuse: nothing is removed here."""
-        raise NotImplementedError
+        raise UnsupportedOperation(f"{self.where} is read-only")
 
     def age_s(self, digest: str, now: float) -> float:
-        """Return for how many seconds an object has been there."""
-        raise NotImplementedError
+        """Return for how many seconds an object has been there; raises FileNotFoundError."""
+        for shelf in self._shelves:
+            try:
+                return shelf.age_s(digest, now)
+            except FileNotFoundError:
+                continue
+        raise FileNotFoundError(digest)
 
 
 def archived_objects(connection: Connection) -> Iterator[tuple[str, int, str]]:

@@ -13,7 +13,7 @@ from tenure import pages
 from tenure.pages.case import read_record
 from tenure.pages.happened import read_stops
 from tenure.pages.watched import charts_of, policy_if_any, read_seen, severity_of
-from tenure.records import Action, CaseState, Cause, GateVerdict, Measure, Severity, Stage, Window
+from tenure.records import Action, CaseState, Cause, Measure, Severity, Stage, Window
 from tenure.registry import open_ledger
 from tenure.workspace import Workspace
 from tests.unit.pages import loops
@@ -388,18 +388,3 @@ def test_an_unread_spec_hides_nothing(office: Workspace) -> None:
     said = text_of(pages.write_model_page("fraud", office))
     assert "2 of 3 windows drift, the last." in said
     assert "Columns that drift" in said
-
-
-def test_a_fallback_in_office_is_called_one_on_both_pages(workspace: Workspace) -> None:
-    lives.bare_version(workspace)
-    lives.bare_version(workspace, tag="dummy", verdict=GateVerdict.FALLBACK)
-    lives.promote(workspace, 1, 0)
-    assert "fallback" not in text_of(pages.write_index(workspace))
-    lives.promote(workspace, 2, 1, reason="Version 1 was retired.")
-    life = text_of(pages.write_model_page("fraud", workspace))
-    assert "Version 2, a fallback, has served since" in life
-    assert "The fallback answers" in life
-    assert "tenure train fraud" in life
-    fleet = text_of(pages.write_index(workspace))
-    assert "version 2 fallback" in fleet
-    assert "a version that is fit" in fleet
