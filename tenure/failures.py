@@ -22,6 +22,7 @@ MOST_KEPT = 200
 """Files of failures; the oldest go first."""
 
 _OURS = ("tenure", "tasks", "flows", "deployments")
+_CHECKOUT = Path(__file__).resolve().parents[1]
 _NOT_OURS = tuple(
     str(Path(sysconfig.get_path(name)).resolve()) + os.sep
     for name in ("purelib", "platlib", "stdlib", "platstdlib")
@@ -64,9 +65,11 @@ def _where(error: BaseException) -> str:
     if last is None:
         return "an unknown place"
     path = Path(last.filename)
-    places = [n for n, part in enumerate(path.parts[:-1]) if part in _OURS]
-    shown = path.parts[places[-1] if places else -1 :]
-    return f"{'/'.join(shown)}:{last.lineno}"
+    shown = path.name
+    with contextlib.suppress(ValueError):  # a user's own file may lie in a folder of any name
+        within = path.resolve().relative_to(_CHECKOUT)
+        shown = within.as_posix() if within.parts[0] in _OURS else path.name
+    return f"{shown}:{last.lineno}"
 
 
 def _is_library(file: str) -> bool:

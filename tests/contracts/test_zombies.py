@@ -57,12 +57,12 @@ def test_a_run_that_fell_silent_is_crashed(watched, api):
     (watched.root / "hold").touch()
     process = a_training(watched, api)
     try:
-        eventually((watched.root / "held").exists, 120)
+        eventually((watched.root / "held").exists)
         (run,) = _runs(api, "RUNNING")
     finally:
         process.kill()
         process.wait()
-    ended = eventually(lambda: _state(api, run["id"], "CRASHED"), 120)
+    ended = eventually(lambda: _state(api, run["id"], "CRASHED"))
     assert ended["message"] == f"No heartbeat for {SHORTEST_S} s."
 
 

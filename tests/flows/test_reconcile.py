@@ -37,8 +37,16 @@ def deployments(api, tmp_path_factory):
 def deployed(loans, deployments):
     """The model, and a server that has the deployments and no run that waits."""
     (loans.models_folder / "loans.yaml").write_text(NO_ARRIVAL)
+    clear()
     yield loans
+    clear()
+
+
+def clear():
+    """Take away what other tests left on the server that starts runs by itself, and those runs."""
     with get_client(sync_client=True) as client:
+        for automation in client.read_automations():
+            client.delete_automation(automation.id)
         for run in client.read_flow_runs(limit=200):
             if run.deployment_id and run.state and not run.auto_scheduled:
                 client.delete_flow_run(run.id)
