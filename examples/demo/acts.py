@@ -99,7 +99,7 @@ def _iris(
 
 
 def _past(workspace: Workspace, today: date, screen: Screen) -> None:
-    """Play past days of card payments: a file each fourth morning, a training in the night after."""
+    """Play past days of card payments: a file each fourth morning, a training the night after."""
     from flows.ingest import ingest
     from flows.monitor import monitor
     from flows.train import train
