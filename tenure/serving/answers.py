@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tenure.serving.instances import Ask
+from tenure.serving.asks import Ask
 from tenure.serving.problems import Headers
 from tenure.serving.router import Reference, Standing
 from tenure.serving.runtime import Predicted

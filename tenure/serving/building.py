@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from functools import partial
 
 from tenure.predictions import PredictionLog, spool_folder
-from tenure.serving.application import Application
+from tenure.serving.application import Application, Site
+from tenure.serving.core import Core
 from tenure.serving.hosts import allowed_hosts
 from tenure.serving.limits import Limits
 from tenure.serving.loading import Closing, LedgerReader, stage_reader, version_loader
 from tenure.serving.reporting import Reporter
 from tenure.serving.router import Router
+from tenure.serving.v1 import V1Door
 from tenure.spec import model_names
 from tenure.workspace import Workspace
 
@@ -53,17 +55,16 @@ def build_app(
         is_closed=Closing(workspace),
         changed=reporter.tell,
     )
+    core = Core(router, log, limits or Limits())
     app = Application(
-        router,
-        log,
-        pages=workspace.pages,
+        core,
+        [V1Door(core), Site(core, workspace.pages)],
         hosts=allowed_hosts(host, allow_hosts),
-        limits=limits or Limits(),
         started=lambda: _start(router, log, reporter),
         stopped=lambda: _stop(router, log, reporter),
     )
-    reporter.is_draining = lambda: app.is_draining
-    reporter.asked_gone = app.gone.counts
+    reporter.is_draining = lambda: core.is_draining
+    reporter.asked_gone = core.gone.counts
     return app
 
 

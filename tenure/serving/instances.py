@@ -17,32 +17,13 @@ from typing import Any
 import orjson
 
 from tenure.records import Column
+from tenure.serving.asks import Ask
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem, pointer, shown
 
 _KEYS = frozenset({"instances", "ids", "probabilities"})
 _ID_LENGTH = 128
 _INT64 = 2**63
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """A request for predictions, checked: values by column, each of its column's type.
-
-    Attributes:
-        columns: for each feature, one value an instance; a missing one is None.
-        ids: one text an instance, the client's or made here.
-        probabilities: whether the answer shall hold them, where the model has any.
-    """
-
-    columns: dict[str, list[Any]]
-    ids: list[str]
-    probabilities: bool
-
-    @property
-    def rows(self) -> int:
-        """How many instances there are."""
-        return len(self.ids)
 
 
 def read_ask(body: bytes, features: Sequence[Column], limits: Limits) -> Ask:

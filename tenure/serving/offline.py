@@ -10,7 +10,8 @@ from tenure.errors import BadRequest, NoChampion
 from tenure.records import Column
 from tenure.registry import open_ledger
 from tenure.serving import answers
-from tenure.serving.instances import Ask, columns_of
+from tenure.serving.asks import Ask
+from tenure.serving.instances import columns_of
 from tenure.serving.limits import Limits
 from tenure.serving.loading import load_runtime
 from tenure.serving.problems import Problem

@@ -1,7 +1,7 @@
 """What happens between a checked request and its answer?
 
-Runs in the computing thread, whole: rows to frame, frame to predictions, predictions to bytes, and
-an entry for the log. It holds one reference from the first step to the last.
+Runs in the computing thread, whole: rows to frame, frame to predictions, and an entry for the
+log. It holds one reference from the first step to the last.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tenure.predictions import Answered, LoggedVersion, PredictionLog
-from tenure.serving import answers
-from tenure.serving.instances import Ask
+from tenure.serving.asks import Ask
 from tenure.serving.problems import Problem
 from tenure.serving.router import Reference
 from tenure.serving.runtime import Predicted
@@ -32,8 +31,8 @@ class Job:
         self.log = log
         self.began_at = time.perf_counter()
 
-    def answer(self) -> bytes:
-        """Return the answer's body; the log has its entry when this returns.
+    def answer(self) -> Predicted:
+        """Return the predictions; the log has its entry when this returns.
 
         Raises:
             Problem: 422 where the version cannot predict these rows.
@@ -45,10 +44,9 @@ class Job:
             found = runtime.predict(frame, probabilities=self.ask.probabilities or keeps_log)
         except (ValueError, TypeError, ArithmeticError) as error:
             raise self._unpredictable(error) from None
-        body = answers.predictions(self.ask, found, self.reference)
         if keeps_log:
             self.log.append(self._entry(frame, found))
-        return body
+        return found
 
     def _entry(self, frame: Any, found: Predicted) -> Answered:
         of = logged_version(self.reference)

@@ -33,13 +33,13 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer on for `drain_s` with `Connection: close`, then stop as uvicorn does."""
-        self._app.is_draining = True
+        self._app.core.is_draining = True
         self.server_state.is_draining = True  # type: ignore[attr-defined]
         for connection in list(self.server_state.connections):
             cycle = getattr(connection, "cycle", None)
             if cycle is not None and not cycle.response_complete:
                 cycle.keep_alive = False
-        await asyncio.sleep(self._app.limits.drain_s)
+        await asyncio.sleep(self._app.core.limits.drain_s)
         for listener in sockets or []:
             await self._take_last(listener)
         await self._let_go()
@@ -75,7 +75,7 @@ class DrainingServer(uvicorn.Server):
         # A connection that was just made has a request on its way, which uvicorn would cut off; one
         # that sends nothing is closed by its own clock.
         loop = asyncio.get_running_loop()
-        due_at = loop.time() + self._app.limits.header_timeout_s
+        due_at = loop.time() + self._app.core.limits.header_timeout_s
         while loop.time() < due_at:
             cycles = [getattr(each, "cycle", None) for each in self.server_state.connections]
             if all(cycle is not None and cycle.response_complete for cycle in cycles):

@@ -34,11 +34,11 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     folder = tmp_path_factory.mktemp("steady") / "a workspace"
     with lives.copied(template, folder) as workspace:
         app = build_app(workspace)
-        app.router.look()
-        app.log.start()
+        app.core.router.look()
+        app.core.log.start()
         yield app
-        app.log.close()
-        app.worker.close()
+        app.core.log.close()
+        app.core.worker.close()
 
 
 @pytest.fixture

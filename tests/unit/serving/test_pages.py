@@ -15,7 +15,7 @@ Ask = Callable[..., httpx.Response]
 
 @pytest.fixture(scope="module", autouse=True)
 def folder(steady: Application) -> Path:
-    pages = steady.pages
+    pages = steady.core.router.workspace.pages
     (pages / "fraud" / "versions").mkdir(parents=True)
     (pages / "index.html").write_text("<h1>All models</h1>")
     (pages / "fraud" / "versions" / "1.html").write_text("<script>alert(1)</script>")

@@ -69,7 +69,7 @@ def test_whole_numbers_may_be_written_as_floats(ask: Ask) -> None:
 
 
 def test_the_server_answers_what_is_answered_without_it(ask: Ask, steady: Application) -> None:
-    offline = predict_offline("fraud", [ROW], steady.router.workspace)
+    offline = predict_offline("fraud", [ROW], steady.core.router.workspace)
     online = ask("POST", PREDICT, json={"instances": [ROW], "ids": ["0"]}).json()
     assert online == offline
 
@@ -286,8 +286,8 @@ def test_the_log_has_what_was_answered_without_what_is_left_out(
     from tenure import predictions
 
     answer = ask("POST", PREDICT, json={"instances": [ROW, ROW], "ids": ["log-1", "log-2"]})
-    steady.log.flush()
-    logged = predictions.read("fraud", steady.router.workspace)
+    steady.core.log.flush()
+    logged = predictions.read("fraud", steady.core.router.workspace)
     mine = logged[logged["id"].isin(["log-1", "log-2"])]
     assert mine["prediction"].tolist() == answer.json()["predictions"]
     assert mine["probability.fraud"].tolist() == [row[1] for row in answer.json()["probabilities"]]

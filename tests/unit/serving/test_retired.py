@@ -26,7 +26,7 @@ ROBOT = "automation:test"
 @pytest.fixture
 def app(living: Workspace) -> Application:
     made = build_app(living)
-    made.router.look()
+    made.core.router.look()
     return made
 
 
@@ -52,7 +52,7 @@ def retire(workspace: Workspace, app: Application | None = None, **asked: Any) -
     for step in (retirement.verify_successor, retirement.move_slot):
         case = step(case, workspace, actor=ROBOT)
     for _ in range(3 if app else 0):
-        app.router.look()
+        app.core.router.look()
     retirement.carry_out(case, workspace, actor=ROBOT)
 
 
@@ -100,7 +100,7 @@ def test_a_vacant_slot_is_unavailable_with_its_reason_and_the_server_ready(
     ledger = open_ledger(living)
     said = {"actor": lives.ACTOR, "reason": "Nobody may price any more.", "evidence": "a case"}
     ledger.vacate("price", expected_epoch=1, **said)
-    app.router.look()
+    app.core.router.look()
     answer = price(app)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:tenure:problem:vacant")
     assert answer.json()["detail"].endswith("Nobody may price any more.")
@@ -108,7 +108,7 @@ def test_a_vacant_slot_is_unavailable_with_its_reason_and_the_server_ready(
     listed = ask(app, "/v1/models").json()
     assert [each["model"] for each in listed["vacant"]] == ["price"]
     lives.promote(living, 2, "price")
-    app.router.look()
+    app.core.router.look()
     assert price(app).json()["version"] == 2
 
 
@@ -125,7 +125,7 @@ def test_a_model_whose_spec_says_gone_answers_410_until_a_fit_version_serves(
     gone = price(app)
     assert (gone.status_code, gone.json()["successor"]) == (410, None)
     lives.promote(living, 2, "price")
-    app.router.look()
+    app.core.router.look()
     assert price(app).json()["version"] == 2
 
 
@@ -136,7 +136,7 @@ def test_with_a_fallback_in_office_a_closed_model_answers_at_the_fallbacks_addre
     number = standing_in(living)
     retire(living, app, to_fallback=True)
     for _ in range(2):
-        app.router.look()
+        app.core.router.look()
     gone = price(app)
     assert gone.status_code == 410
     successor = gone.json()["successor"]
@@ -145,7 +145,7 @@ def test_with_a_fallback_in_office_a_closed_model_answers_at_the_fallbacks_addre
     assert ask(app, "/health/ready").json()["status"] == "ready"
     deployed(living, retirement={"answer": "fallback"})
     reopened = build_app(living)
-    reopened.router.look()
+    reopened.core.router.look()
     assert price(reopened).json()["version"] == number
 
 
@@ -164,17 +164,17 @@ def standing_in(workspace: Workspace) -> int:
 def test_requests_in_flight_hold_a_version_and_the_last_one_frees_its_memory(
     app: Application, living: Workspace
 ) -> None:
-    held = app.router.reference("price")
+    held = app.core.router.reference("price")
     lives.promote(living, 2, "price")
     for _ in range(2):
-        app.router.look()
-    assert app.router.standing.held == {"price": (1,)}
-    assert app.router.standing.freed == {}
+        app.core.router.look()
+    assert app.core.router.standing.held == {"price": (1,)}
+    assert app.core.router.standing.freed == {}
     del held
     for _ in range(2):
-        app.router.look()
-    assert app.router.standing.held == {}
-    freed = app.router.standing.freed["price"]
+        app.core.router.look()
+    assert app.core.router.standing.held == {}
+    freed = app.core.router.standing.freed["price"]
     assert freed.version == 1
     assert freed.bytes >= 0
 
@@ -190,8 +190,8 @@ def test_a_retired_version_is_dropped_even_if_its_successor_cannot_be_loaded(
     case = retirement.verify_successor(case, living, actor=ROBOT)
     retirement.move_slot(case, living, actor=ROBOT)
     (living.state / "store" / successor.object[:2] / successor.object).unlink()
-    app.router.look()
-    assert app.router.reference("price") is None
+    app.core.router.look()
+    assert app.core.router.reference("price") is None
     assert price(app).status_code == 503
     assert "could not be loaded" in price(app).json()["detail"]
     assert price(app, 1).status_code == 410
@@ -201,13 +201,13 @@ def test_who_still_asks_for_a_retired_version_is_put_on_record_once(
     app: Application, living: Workspace
 ) -> None:
     retire(living, app, successor=2)
-    app.router.look()
+    app.core.router.look()
     assert retirement.watch_retired(living, actor=ROBOT) == []
     for _ in range(3):
         assert price(app, 1).status_code == 410
         assert ask(app, "/v1/models/price/versions/1").status_code == 410
     lives.promote(living, 3, "price")
-    app.router.look()
+    app.core.router.look()
     (told,) = retirement.watch_retired(living, actor=ROBOT)
     assert told == "Version 1 of 'price' is retired and was asked for 3 time(s)."
     assert open_ledger(living).audit(limit=1000)[-1].kind == "retired_version_asked"

@@ -20,7 +20,7 @@ from tests.unit.serving import lives
 @pytest.fixture
 def app(living: Workspace) -> Application:
     made = build_app(living)
-    made.router.look()
+    made.core.router.look()
     return made
 
 
@@ -42,7 +42,7 @@ def post(app: Application, model: str) -> httpx.Response:
 
 
 def epoch(app: Application, model: str = "price") -> tuple[int, int]:
-    reference = app.router.reference(model)
+    reference = app.core.router.reference(model)
     assert reference is not None
     return reference.version, reference.epoch
 
@@ -51,20 +51,20 @@ def test_a_promotion_is_followed_and_a_rollback_too(app: Application, living: Wo
     before = post(app, "price").json()["predictions"]
     lives.promote(living, 2, "price")
     assert epoch(app) == (1, 1)
-    app.router.look()
+    app.core.router.look()
     assert epoch(app) == (2, 2)
     assert post(app, "price").json()["predictions"] != before
     lives.promote(living, 1, "price")
-    app.router.look()
+    app.core.router.look()
     assert epoch(app) == (1, 3)
     assert post(app, "price").json()["predictions"] == before
 
 
 def test_a_request_keeps_the_reference_that_it_took(app: Application, living: Workspace) -> None:
-    taken = app.router.reference("price")
+    taken = app.core.router.reference("price")
     assert taken is not None
     lives.promote(living, 2, "price")
-    app.router.look()
+    app.core.router.look()
     assert (taken.version, taken.epoch, taken.runtime.version) == (1, 1, 1)
 
 
@@ -77,7 +77,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_in_place(
     content = damaged.read_bytes()
     damaged.unlink()
     damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    app.router.look()
+    app.core.router.look()
     assert epoch(app) == (1, 1)
     ready = get(app, "/health/ready")
     assert ready.status_code == 200
@@ -96,19 +96,19 @@ def test_a_version_that_could_not_be_loaded_is_tried_again(
     there = living.state / "store" / version.object[:2] / version.object
     away = there.with_name("away")
     there.rename(away)
-    app.router.look()
-    assert app.router.standing.obstacles["price"].version == 2
+    app.core.router.look()
+    assert app.core.router.standing.obstacles["price"].version == 2
     away.rename(there)
-    app.router.look()
+    app.core.router.look()
     assert epoch(app) == (2, 2)
-    assert app.router.standing.obstacles == {}
+    assert app.core.router.standing.obstacles == {}
 
 
 def test_a_server_that_starts_on_a_damaged_champion_is_not_ready(living: Workspace) -> None:
     version = open_ledger(living).version("price", 1)
     (living.state / "store" / version.object[:2] / version.object).unlink()
     app = build_app(living)
-    app.router.look()
+    app.core.router.look()
     ready = get(app, "/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
     answer = post(app, "price")
@@ -127,7 +127,7 @@ def test_a_model_without_champion_is_known_and_unready_to_answer(
     app: Application, living: Workspace
 ) -> None:
     lives.write_spec(living, "young")
-    app.router.look()
+    app.core.router.look()
     assert post(app, "young").status_code == 503
     assert post(app, "nobody").status_code == 404
     assert get(app, "/health/ready").status_code == 200
@@ -135,7 +135,7 @@ def test_a_model_without_champion_is_known_and_unready_to_answer(
 
 
 def degraded(app: Application) -> str:
-    app.router.look()
+    app.core.router.look()
     ready = get(app, "/health/ready")
     assert ready.status_code == 200
     assert ready.json()["status"] == "degraded"
@@ -151,7 +151,7 @@ def test_a_ledger_that_is_gone_changes_nothing_of_what_serves(
     assert "missing" in degraded(app)
     assert not file.exists()
     file.with_name("away").rename(file)
-    app.router.look()
+    app.core.router.look()
     assert get(app, "/health/ready").json()["status"] == "ready"
 
 
@@ -188,6 +188,6 @@ def test_a_ledger_that_was_emptied_changes_nothing_of_what_serves(
 
 def test_an_unused_workspace_is_ready_and_stays_unused(workspace: Workspace) -> None:
     app = build_app(workspace)
-    app.router.look()
+    app.core.router.look()
     assert get(app, "/health/ready").json()["status"] == "ready"
     assert not (workspace.state / "ledger.db").exists()

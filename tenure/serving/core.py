@@ -1,0 +1,96 @@
+"""How does a request for predictions get its answer, whatever door it came through?
+
+In this order: which version answers, the body, its values checked against what that version takes,
+the predictions, the log. One reference is held from the first step to the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tenure.predictions import PredictionLog
+from tenure.serving import absent
+from tenure.serving.asks import Ask
+from tenure.serving.bodies import read_body
+from tenure.serving.doors import Request
+from tenure.serving.limits import Limits
+from tenure.serving.predicting import Job
+from tenure.serving.router import GONE, Reference, Router
+from tenure.serving.runtime import Predicted, Runtime
+from tenure.serving.worker import Worker
+
+Read = Callable[[bytes, Runtime], Ask]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One answered request: by which version, what was asked, what was found."""
+
+    reference: Reference
+    ask: Ask
+    found: Predicted
+
+
+class Core:
+    """What all doors share.
+
+    Args:
+        router: knows what answers for a model.
+        log: takes what was answered.
+        limits: what a request may cost.
+    """
+
+    def __init__(self, router: Router, log: PredictionLog, limits: Limits) -> None:
+        self.router = router
+        self.log = log
+        self.limits = limits
+        self.worker = Worker(limits.in_flight)
+        self.is_draining = False
+        self.gone = absent.Counting()
+
+    async def predict(
+        self, model: str, version: str | None, request: Request, read: Read
+    ) -> Outcome:
+        """Answer one request for predictions.
+
+        Args:
+            model: the name in the address.
+            version: the number in the address, None for whoever holds the slot.
+            request: whose body is read.
+            read: makes of a body what is asked; it raises a Problem for what a client did wrong.
+
+        Raises:
+            Problem: what the client reads instead.
+            ClientLeft: there is nobody to answer.
+        """
+        reference = await self.find(model, version, is_prediction=True)
+        body = await read_body(request.headers, request.receive, self.limits)
+        ask = read(body, reference.runtime)
+        found = await self.worker.run(Job(reference, ask, self.log).answer, request.receive)
+        return Outcome(reference, ask, found)
+
+    async def find(self, model: str, version: str | None, *, is_prediction: bool) -> Reference:
+        """Return what answers at an address.
+
+        Raises:
+            Problem: nothing does; it says why.
+        """
+        reference = self.router.reference(model)
+        if version is None:
+            if model in self.router.standing.closed:
+                raise absent.closed(model, self.router.standing)
+            if reference is None:
+                raise absent.without(model, self.router.standing)
+            return reference
+        if reference is not None and reference.version == int(version):
+            return reference
+        stage = await asyncio.to_thread(self.router.stage, model, int(version))
+        if stage in GONE and is_prediction:
+            self.gone.add(model, version)
+        raise absent.not_serving(model, int(version), stage, reference)
+
+    def close(self) -> None:
+        """End computing once what is begun is done."""
+        self.worker.close()

@@ -1,0 +1,58 @@
+"""What does a door get of a request, and what does it give back?
+
+A door is one protocol: it knows its addresses and the shape of its answers and errors. What all of
+them share (which version answers, computing, logging) is the core's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tenure.serving.bodies import CLOSE, Receive
+from tenure.serving.problems import Headers, Problem
+
+Answer = tuple[int, Headers, bytes]
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        method: in capitals.
+        path: decoded once, without the query.
+        query: as it was sent.
+        headers: by name in lower case; of a repeated one the last.
+        receive: gives the body (ASGI 3).
+    """
+
+    method: str
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    receive: Receive
+
+
+class Door(Protocol):
+    """One protocol of the prediction server."""
+
+    async def answer(self, request: Request) -> Answer | None:
+        """Return the answer, or None where the address is none of this door's.
+
+        Raises:
+            Problem, TenureError: what the client reads instead, as `refuse` shapes it.
+        """
+        ...
+
+    def refuse(self, problem: Problem) -> Answer:
+        """Return a problem in this door's shape."""
+        ...
+
+
+def only(method: str, *allowed: str) -> None:
+    """Raise 405 where a method is not among those that an address takes."""
+    if method not in allowed:
+        allow = (b"allow", ", ".join(allowed).encode())
+        detail = f"This address takes {' and '.join(allowed)}."
+        raise Problem(405, "wrong-method", detail, headers=[allow, CLOSE])
