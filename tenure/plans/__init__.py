@@ -1,0 +1,1 @@
+"""Plans: what a fitted estimator computes, without the ceremony, where that was measured."""
