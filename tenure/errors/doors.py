@@ -162,3 +162,33 @@ class UsageMistake(BadInput):
     """The command line cannot be understood."""
 
     says = "{problem}"
+
+
+class OpenToAll(BadInput):
+    """A prediction server would listen to other machines, and nobody would need a key."""
+
+    says = "{host} can be reached by other machines, and no key is configured. Nothing listens."
+    remedy = (
+        "`tenure key add NAME --role predict` makes a key; `--open` lets everybody in on purpose."
+    )
+
+
+class KeyFileBroken(Unreachable):
+    """The file with the prediction server's keys cannot be used."""
+
+    says = "The keys of the prediction server in {file} cannot be used: {detail}."
+    remedy = "Nothing was changed; put its backup back, or delete it and make new keys."
+    is_transient = False
+
+
+class NoSuchKey(BadInput):
+    """There is no key of this id."""
+
+    says = "There is no key '{key}'. Nothing was changed."
+    remedy = "`tenure key list` shows them."
+
+
+class BadKeyAsked(BadInput):
+    """A key was asked for that would be of no use."""
+
+    says = "{what} is {got}; wanted {wanted}. No key was made."

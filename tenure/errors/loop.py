@@ -162,3 +162,44 @@ class HaltsNothing(BadInput):
     """A halt is for one model or for all, and says which."""
 
     says = "`tenure {verb}` wants a model or --all; got {got}. Nothing was changed."
+
+
+class RolloutOpen(RefusedByState):
+    """The model has an open rollout already."""
+
+    says = (
+        "Version {version} of '{model}' is being rolled out (step {step}); a model has one rollout "
+        "at a time. Nothing was changed."
+    )
+    remedy = "`tenure rollout status {model}` shows it, `tenure rollout abort {model}` ends it."
+
+
+class NoRollout(RefusedByState):
+    """No version of the model is being rolled out."""
+
+    says = "No version of '{model}' is being rolled out."
+    remedy = "`tenure rollout start {model} VERSION` begins one."
+
+
+class RolloutIsOver(RefusedByState):
+    """The rollout has ended."""
+
+    says = "The rollout of version {version} of '{model}' is over: {outcome} Nothing was changed."
+    remedy = "`tenure rollout status {model}` shows its end."
+
+
+class RolloutMoved(RefusedByState):
+    """The rollout went on after the decision about it was made."""
+
+    says = (
+        "The rollout of version {version} of '{model}' stands at step {now}; the decision saw step "
+        "{decided_at}. Nothing was changed."
+    )
+    remedy = "Decide again on the current state."
+
+
+class ServesAlready(RefusedByState):
+    """A champion cannot be rolled out against itself."""
+
+    says = "Version {version} of '{model}' is champion already. Nothing was changed."
+    remedy = "`tenure show {model}` lists the other versions."

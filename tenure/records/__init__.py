@@ -36,6 +36,7 @@ from tenure.records.loop import (
     Window,
 )
 from tenure.records.record import AuditRow
+from tenure.records.rollout import Rollout, RolloutState, RolloutStep
 from tenure.records.values import canonical, digest_of, from_json, to_json
 from tenure.records.versions import (
     Assignment,
@@ -78,6 +79,9 @@ __all__ = [
     "Outcome",
     "Reading",
     "RetirementRecord",
+    "Rollout",
+    "RolloutState",
+    "RolloutStep",
     "Severity",
     "Slot",
     "Snapshot",

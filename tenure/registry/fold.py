@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
-from tenure.records import CaseState, Slot, Stage, digest_of
+from tenure.records import CaseState, RolloutState, Slot, Stage, digest_of
+from tenure.records.rollout import OVER
 from tenure.registry import tables
 from tenure.registry.chain import Line
 from tenure.registry.stages import LAWFUL
@@ -40,6 +41,7 @@ class State:
     readings: dict[str, Facts] = field(default_factory=dict)
     decisions: dict[str, Facts] = field(default_factory=dict)
     cases: dict[str, Facts] = field(default_factory=dict)
+    rollouts: dict[str, Facts] = field(default_factory=dict)
     halts: dict[str, Facts] = field(default_factory=dict)
 
     def tables(self) -> dict[str, dict[str, Facts]]:
@@ -177,7 +179,10 @@ def _registered(state: State, line: Line, body: Facts) -> str | None:
 
 
 def _moved(state: State, line: Line, body: Facts) -> str | None:
-    slot, number, epoch = body["slot"], body["version"], body["epoch"]
+    return _placed(state, line, body["slot"], body["version"], body["epoch"])
+
+
+def _placed(state: State, line: Line, slot: str, number: int | None, epoch: int) -> str | None:
     version = state.versions[key(line.model, number)] if number is not None else None
     before = state.slots.get(key(line.model, slot), {"epoch": 0})["epoch"]
     state.slots[key(line.model, slot)] = {"version": number, "epoch": epoch}
@@ -265,6 +270,36 @@ def _case_changed(state: State, line: Line, body: Facts) -> str | None:
     return None if lawful else "the case was over"
 
 
+def _rollout_started(state: State, line: Line, body: Facts) -> str | None:
+    lawful = body["rollout"] not in state.rollouts
+    lawful &= all(each["open_for"] != line.model for each in state.rollouts.values())
+    state.rollouts[body["rollout"]] = {
+        "model": line.model,
+        "state": body["state"],
+        "open_for": line.model,
+        "seq": line.seq,
+        "record": body["record"],
+    }
+    complaint = _placed_all(state, line, body)
+    return complaint or (None if lawful else "the model had an open rollout")
+
+
+def _rollout_changed(state: State, line: Line, body: Facts) -> str | None:
+    rollout = state.rollouts[body["rollout"]]
+    lawful = rollout["open_for"] is not None and rollout["model"] == line.model
+    over = RolloutState(body["state"]) in OVER
+    rollout.update(
+        state=body["state"], open_for=None if over else line.model, record=body["record"]
+    )
+    complaint = _placed_all(state, line, body)
+    return complaint or (None if lawful else "the rollout was over")
+
+
+def _placed_all(state: State, line: Line, body: Facts) -> str | None:
+    found = [_placed(state, line, *place) for place in body["slots"]]
+    return next((complaint for complaint in found if complaint), None)
+
+
 def _halted(state: State, line: Line, body: Facts) -> str | None:
     lawful = body["scope"] not in state.halts
     state.halts[body["scope"]] = {
@@ -302,6 +337,10 @@ _STEPS: dict[str, Callable[[State, Line, Facts], str | None]] = {
     "case_lapsed": _case_changed,
     "case_step": _case_changed,
     "case_closed": _case_changed,
+    "rollout_started": _rollout_started,
+    "rollout_advanced": _rollout_changed,
+    "rollout_held": _rollout_changed,
+    "rollout_ended": _rollout_changed,
     "automation_halted": _halted,
     "automation_resumed": _resumed,
 }
@@ -319,6 +358,7 @@ _KEYS = {
     "readings": ("digest",),
     "decisions": ("id",),
     "cases": ("id",),
+    "rollouts": ("id",),
     "halts": ("scope",),
 }
 _BY_DIGEST = ("record", "columns")

@@ -12,6 +12,7 @@ from tenure.registry.leases import LeaseBook
 from tenure.registry.notices import NoticeBook
 from tenure.registry.readings import ReadingBook
 from tenure.registry.record import RecordBook
+from tenure.registry.rollouts import RolloutBook
 from tenure.registry.slots import SlotBook
 from tenure.registry.stages import StageBook
 from tenure.registry.versions import VersionBook
@@ -25,6 +26,7 @@ class Ledger(
     SlotBook,
     ReadingBook,
     CaseBook,
+    RolloutBook,
     HaltBook,
     NoticeBook,
     FleetBook,

@@ -66,16 +66,18 @@ def _rooted(connection: Connection) -> set[str]:
         tables.evaluations,
         tables.readings,
         tables.cases,
+        tables.rollouts,
     ):
         kept = table.c.kept == 1 if "kept" in table.c else table.c.record.is_not(None)
         for row in connection.execute(select(table.c.record).where(kept)):
             rooted |= {found.decode() for found in _DIGEST.findall(row.record.encode())}
-    return rooted | _tombstones(connection)
+    return rooted | _evidence(connection)
 
 
-def _tombstones(connection: Connection) -> set[str]:
-    asked = select(tables.audit.c.evidence).where(tables.audit.c.kind == "stage_changed")
-    return set(connection.execute(asked).scalars())
+def _evidence(connection: Connection) -> set[str]:
+    """Return what audit rows alone lead to: tombstones, and specs as they were."""
+    kinds = tables.audit.c.kind.in_(("stage_changed", "spec_seen"))
+    return set(connection.execute(select(tables.audit.c.evidence).where(kinds)).scalars())
 
 
 def reachable(connection: Connection, store: Store) -> set[str]:

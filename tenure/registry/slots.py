@@ -155,8 +155,7 @@ class SlotBook:
         slot = Slot.CHAMPION.value
         with self.database.writing() as write:
             check_halt(write.connection, model, actor)
-            asked = {"model": model, "number": 0, "slot": slot}
-            _, now = _STATE.run(write.driver, asked).fetchone()
+            _, now = stage_and_epoch(write, model, 0, Slot.CHAMPION)
             if not now or now != expected_epoch:
                 raise StaleEpoch(model=model, slot=slot, now=now or 0, decided_at=expected_epoch)
             wanted = {"slot": slot, "version": None, "expected_epoch": expected_epoch}
@@ -207,8 +206,7 @@ def _stopped(connection: Connection, model: str, actor: str) -> TenureError | No
 def _refusal(
     write: Writing, model: str, number: int, slot: Slot, expected_epoch: int
 ) -> TenureError | None:
-    asked = {"model": model, "number": number, "slot": slot.value}
-    stage, epoch = _STATE.run(write.driver, asked).fetchone()
+    stage, epoch = stage_and_epoch(write, model, number, slot)
     now = epoch or 0
     if stage is None:
         newest = newest_number(write.connection, model) or "none"
@@ -220,32 +218,59 @@ def _refusal(
     return None
 
 
-def _move(
-    write: Writing, wanted: dict[str, Any], *, model: str, actor: str, reason: str, evidence: str
-) -> Assignment:
-    slot, number, expected = wanted["slot"], wanted["version"], wanted["expected_epoch"]
+def put_slot(
+    write: Writing,
+    model: str,
+    slot: Slot,
+    number: int | None,
+    *,
+    expected: int,
+    actor: str,
+    reason: str,
+) -> dict[str, Any]:
+    """Write into the open transaction who holds a slot from now on; the audit row is the caller's.
+
+    `expected` is the epoch that the slot is known to be at, 0 for one that was never filled.
+    """
     epoch = expected + 1
-    place = {"model": model, "slot": slot, "version": number, "epoch": epoch}
+    place = {"model": model, "slot": slot.value, "version": number, "epoch": epoch}
     if expected == 0:
         _FILL.run(write.driver, place)
     else:
         changed = {"version": number, "epoch": epoch, "expected_epoch": expected}
-        moved = _MOVE.run(write.driver, {"of_model": model, "of_slot": slot, **changed})
+        moved = _MOVE.run(write.driver, {"of_model": model, "of_slot": slot.value, **changed})
         assert moved.rowcount == 1
     row = {**place, "since": write.as_of, "seq": write.next_seq, "actor": actor, "reason": reason}
     _ASSIGNED.run(write.driver, row)
-    if slot == Slot.CHAMPION.value and number is not None:
+    if slot is Slot.CHAMPION and number is not None:
         _SERVED.run(write.driver, {"of_model": model, "of_number": number, "served_epoch": epoch})
+    return row
+
+
+def stage_and_epoch(
+    write: Writing, model: str, number: int, slot: Slot
+) -> tuple[str | None, int | None]:
+    """Return how fit a version is and the epoch of a slot, None for what is not there."""
+    asked = {"model": model, "number": number, "slot": slot.value}
+    return _STATE.run(write.driver, asked).fetchone()
+
+
+def _move(
+    write: Writing, wanted: dict[str, Any], *, model: str, actor: str, reason: str, evidence: str
+) -> Assignment:
+    slot, number, expected = Slot(wanted["slot"]), wanted["version"], wanted["expected_epoch"]
+    said = {"actor": actor, "reason": reason}
+    row = put_slot(write, model, slot, number, expected=expected, **said)
     write.append(
         "slot_moved",
         model=model,
         actor=actor,
         reason=reason,
         evidence=evidence,
-        body={"slot": slot, "version": number, "epoch": epoch},
+        body={"slot": slot.value, "version": number, "epoch": row["epoch"]},
         announce=True,
     )
-    return Assignment(**{**row, "slot": Slot(slot), "since": read_stamp(write.as_of)})
+    return Assignment(**{**row, "slot": slot, "since": read_stamp(write.as_of)})
 
 
 def _answered(connection: Connection, key: str, request: str) -> Assignment | None:

@@ -1,9 +1,9 @@
 """What does the ledger keep, in which tables?
 
-State tables hold what is true now (`cases.open_for` names the model while the case is open, so that
-a model has one at a time); `audit` holds how it came to be, one row a change, never changed
-again; `outbox` names the audit rows whose event was not yet sent. Times are text in UTC of one
-width, so that text order is time order. A change here wants a migration beside it and, if older
+State tables hold what is true now (`open_for` of a case or a rollout names the model while it is
+open, so that a model has one at a time); `audit` holds how it came to be, one row a change, never
+changed again; `outbox` names the audit rows whose event was not yet sent. Times are text in UTC of
+one width, so that text order is time order. A change here wants a migration beside it and, if older
 programs would misread the folder, the next FORMAT (docs/decisions/0101-formats.md).
 """
 
@@ -22,10 +22,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-FORMAT = 2
+FORMAT = 3
 """The number of the whole .tenure/ folder's layout, kept in .tenure/format."""
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that ends with these tables."""
 
 metadata = MetaData()
@@ -208,6 +208,18 @@ cases = Table(
     Column("record", Text, nullable=False),
     Index("cases_by_model", "model", "seq"),
     Index("cases_by_state", "state", "seq"),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open_for", Text, unique=True),
+    Column("seq", Integer, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("rollouts_by_model", "model", "seq"),
 )
 
 halts = Table(

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from tenure.spec.loop import DecisionsSpec, MonitoringSpec, NotifySpec, RetirementSpec
+from tenure.spec.rollout import RolloutSpec
 from tenure.spec.section import ColumnType, ModelName, Section, Share
 
 
@@ -252,6 +253,8 @@ class DeploymentSpec(Section):
     """What `fallback: constant` predicts: a class that the model knows, or a number."""
     may_leave_vacant: bool = False
     """Whether automation may leave the slot vacant; needed for `fallback: none` to retire."""
+    rollout: RolloutSpec | None = None
+    """By which steps a new version takes over; at once if not given."""
 
 
 class ScoringSpec(Section):

@@ -18,10 +18,15 @@ from tenure.errors import (
     CaseNotWaiting,
     CaseOpen,
     Halted,
+    NoChampion,
     NotAllowedStage,
     NotFitToServe,
     NotHalted,
+    RolloutIsOver,
+    RolloutMoved,
+    RolloutOpen,
     SamePerson,
+    ServesAlready,
     StaleEpoch,
     StillInOffice,
     TenureError,
@@ -36,9 +41,13 @@ from tenure.records import (
     CaseStep,
     Cause,
     GateVerdict,
+    Rollout,
+    RolloutState,
+    Slot,
     Stage,
     digest_of,
 )
+from tenure.records.rollout import OVER
 from tenure.registry import close_ledger, open_ledger
 from tenure.registry.chain import Line
 from tenure.registry.fold import differences, fold, read_state
@@ -69,6 +78,7 @@ class Registry(RuleBasedStateMachine):
         self.cases: dict[str, Case] = {}
         self.halted: set[str | None] = set()
         self.stands_in: set[tuple[str, int]] = set()
+        self.rollouts: dict[str, Rollout] = {}
 
     @initialize()
     def start(self) -> None:
@@ -133,7 +143,7 @@ class Registry(RuleBasedStateMachine):
             assert before is not None
             assert stage not in LAWFUL[before]
         except StillInOffice:
-            assert self.office[model][0] == number
+            assert number in (self.office.get(model, (0, 0))[0], self.rolled_out(model))
             assert stage is not Stage.VALIDATED
         else:
             assert moved.stage is stage
@@ -217,6 +227,80 @@ class Registry(RuleBasedStateMachine):
             assert len(after.steps) >= len(case.steps)
             assert len({step.name for step in after.steps}) == len(after.steps)
             self.cases[case.id] = after
+
+    @rule(model=MODELS, number=st.integers(0, 7), late=st.integers(0, 1), actor=ACTORS)
+    def start_rollout(self, model: str, number: int, late: int, actor: str) -> None:
+        champion, now = self.office.get(model, (0, 0))
+        wanted, before = max(0, now - late), self.rollouts.get(self.open_for(model))
+        said = {**SAID, "actor": actor, "shares": (0.0, 0.1, 0.5), "expected_epoch": wanted}
+        try:
+            begun = open_ledger(self.workspace).start_rollout(model, number, **said)
+        except RolloutOpen:
+            assert before
+            assert before.version != number
+        except Halted:
+            assert self.stops(model, actor)
+        except VersionNotFound:
+            assert not 0 < number <= len(self.stages[model])
+        except NotFitToServe:
+            assert self.stages[model][number - 1] is not Stage.VALIDATED
+        except NoChampion:
+            assert not champion
+        except StaleEpoch:
+            assert wanted != now
+        except ServesAlready:
+            assert number == champion
+        else:
+            known = begun.id in self.rollouts
+            assert known or (not before and (wanted, champion) == (now, begun.champion))
+            assert known or not self.stops(model, actor)
+            assert self.rollouts.setdefault(begun.id, begun) == begun
+
+    @precondition(lambda self: self.rollouts)
+    @rule(
+        pick=st.integers(0, 7),
+        move=st.sampled_from(["advance", "hold", *sorted(OVER)]),
+        late=st.integers(0, 1),
+        actor=ACTORS,
+    )
+    def act_on_rollout(self, pick: int, move: str, late: int, actor: str) -> None:
+        known = list(self.rollouts.values())
+        now = known[pick % len(known)]
+        wanted, office = max(0, now.step - late), self.office[now.model]
+        if move == "advance" and now.step == 2:
+            return
+        ledger, said = open_ledger(self.workspace), {**SAID, "actor": actor}
+        try:
+            match move:
+                case "advance":
+                    after = ledger.advance_rollout(now.id, expected_step=wanted, **said)
+                case "hold":
+                    after = ledger.hold_rollout(now.id, expected_step=wanted, **said)
+                case _:
+                    after = ledger.end_rollout(now.id, RolloutState(move), **said)
+        except Halted:
+            assert self.stops(now.model, actor)
+        except RolloutIsOver:
+            assert now.is_over
+        except RolloutMoved:
+            assert wanted != now.step
+        except StaleEpoch:
+            wants_office = move == "promoted"
+            assert office[0] != now.version if wants_office else office[1] != now.champion_epoch
+        else:
+            assert not now.is_over or after == now
+            assert after == now or not self.stops(now.model, actor)
+            assert after.step == now.step + (move == "advance")
+            assert after.is_over is (now.is_over or move in OVER)
+            self.rollouts[now.id] = after
+
+    def open_for(self, model: str) -> str:
+        mine = (one for one in self.rollouts.values() if one.model == model and not one.is_over)
+        return next((one.id for one in mine), "")
+
+    def rolled_out(self, model: str) -> int:
+        now = self.rollouts.get(self.open_for(model))
+        return now.version if now else 0
 
     @rule(scope=st.sampled_from(["fraud", "bikes", None]), lift=st.booleans())
     def halt(self, scope: str | None, lift: bool) -> None:
@@ -302,6 +386,23 @@ class Registry(RuleBasedStateMachine):
             undone = self.undone(model)
             assert len(undone) <= 1
             assert (ledger.open_case_of(model) is None) is not bool(undone)
+
+    @invariant()
+    def a_rollout_holds_the_slot_of_its_step_and_no_other(self) -> None:
+        ledger = open_ledger(self.workspace)
+        assert {one.id for one in ledger.open_rollouts()} == {
+            one.id for one in self.rollouts.values() if not one.is_over
+        }
+        for model in self.stages:
+            now = self.rollouts.get(self.open_for(model))
+            assert ledger.open_rollout(model) == now
+            for slot in (Slot.SHADOW, Slot.CHALLENGER):
+                held = ledger.slot(model, slot)
+                if now and now.slot is slot:
+                    assert held
+                    assert (held.version, held.epoch) == (now.version, now.now.epoch)
+                else:
+                    assert held is None or held.version is None
 
     @invariant()
     def the_record_folds_to_the_state(self) -> None:
