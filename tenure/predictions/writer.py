@@ -60,14 +60,15 @@ class PredictionLog:
         """Begin to write."""
         self._thread.start()
 
-    def append(self, answered: Answered) -> None:
-        """Take an entry, or count it as dropped if too much is waiting."""
+    def append(self, answered: Answered) -> bool:
+        """Take an entry, or count it as dropped if too much is waiting; say if it was taken."""
         with self._guard:
             if self._waiting_rows + answered.rows > self.limits.buffered_rows:
                 self.dropped += answered.rows
-                return
+                return False
             self._waiting.append(answered)
             self._waiting_rows += answered.rows
+        return True
 
     def close(self) -> None:
         """Write and sync what waits, and end the file."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenure.errors import TenureError
 from tenure.serving import answers, v1
@@ -23,6 +24,9 @@ from tenure.serving.folder import read_page
 from tenure.serving.hosts import host_of
 from tenure.serving.problems import Problem, from_error
 
+if TYPE_CHECKING:
+    from tenure.serving.companions import Admission, Metrics
+
 _log = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -31,6 +35,8 @@ Scope = dict[str, Any]
 
 class Site:
     """The addresses that are no protocol's: health, and the pages."""
+
+    name = "site"
 
     def __init__(self, core: Core, pages: Path) -> None:
         self._core = core
@@ -74,6 +80,10 @@ class Application:
         doors: asked in this order; the first whose address it is answers.
         hosts: the names that requests may be for.
         started: called when the server starts; `stopped` when it has drained.
+
+    Attributes:
+        admission: says who may ask; None lets everybody.
+        metrics: counts; None for nobody.
     """
 
     def __init__(
@@ -88,6 +98,8 @@ class Application:
         self.core = core
         self.doors = doors
         self.hosts = hosts
+        self.admission: Admission | None = None
+        self.metrics: Metrics | None = None
         self._started, self._stopped = started, stopped
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,40 +125,63 @@ class Application:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began_at = time.perf_counter()
+        client = scope.get("client")
         request = Request(
-            scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]), receive
+            scope["method"],
+            scope["path"],
+            scope["query_string"],
+            dict(scope["headers"]),
+            receive,
+            client[0] if client else "",
         )
         try:
-            status, headers, body = await self._answer(request)
+            door, (status, headers, body) = await self._answer(request)
         except ClientLeft:
             _log.info("a client left before its answer")
             return
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+        if self.metrics is not None:
+            self._count(self.metrics, door, request, status, time.perf_counter() - began_at)
 
-    async def _answer(self, request: Request) -> Answer:
-        refuse = v1.refuse
+    def _count(
+        self, metrics: Metrics, door: str, request: Request, status: int, seconds: float
+    ) -> None:
+        by = request.reference
+        if by is None:
+            metrics.answered(door, "", "", "", status, seconds, 0)
+        else:
+            slot = by.slot.value
+            metrics.answered(door, by.model, by.version, slot, status, seconds, request.rows)
+
+    async def _answer(self, request: Request) -> tuple[str, Answer]:
+        name, refuse = "site", v1.refuse
         try:
             if host_of(request.headers.get(b"host")) not in self.hosts:
                 detail = "This server is not known by the name in the Host header."
                 raise Problem(421, "wrong-host", detail, headers=[CLOSE])
+            if self.admission is not None:
+                request.caller = self.admission.admit(
+                    request.method, request.path, request.query, request.headers, request.client
+                )
             for door in self.doors:
-                refuse = door.refuse
+                name, refuse = door.name, door.refuse
                 answer = await door.answer(request)
                 if answer is not None:
-                    return answer
-            refuse = v1.refuse
+                    return name, answer
+            name, refuse = "site", v1.refuse
             only(request.method, "GET", "HEAD")
             raise Problem(404, "no-route", "There is no such address here.")
         except Problem as problem:
-            return refuse(problem)
+            return name, refuse(problem)
         except TenureError as error:
-            return refuse(from_error(error))
+            return name, refuse(from_error(error))
         except ClientLeft:
             raise
         except Exception as error:  # noqa: BLE001 - a client never reads a traceback
-            return refuse(_unexpected(error))
+            return name, refuse(_unexpected(error))
 
 
 def _unexpected(error: Exception) -> Problem:

@@ -1,7 +1,8 @@
 """How does a request for predictions get its answer, whatever door it came through?
 
 In this order: which version answers, the body, its values checked against what that version takes,
-the predictions, the log. One reference is held from the first step to the last.
+the guards' look at them, the predictions with their log entry, the guards' judgement, the shadow.
+One reference is held from the first step to the last.
 """
 
 from __future__ import annotations
@@ -9,28 +10,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from tenure.predictions import PredictionLog
 from tenure.serving import absent
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import read_body
 from tenure.serving.doors import Request
+from tenure.serving.engine import Engine
 from tenure.serving.limits import Limits
-from tenure.serving.predicting import Job
 from tenure.serving.router import GONE, Reference, Router
 from tenure.serving.runtime import Predicted, Runtime
-from tenure.serving.worker import Worker
+
+if TYPE_CHECKING:
+    from tenure.serving.companions import Guarding, Shadows
 
 Read = Callable[[bytes, Runtime], Ask]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One answered request: by which version, what was asked, what was found."""
+    """One answered request.
+
+    Attributes:
+        reference: what answered.
+        ask: what was asked.
+        found: what was answered.
+        flags: what the version's guards said of it, None if nothing.
+    """
 
     reference: Reference
     ask: Ask
     found: Predicted
+    flags: Any = None
 
 
 class Core:
@@ -40,13 +52,19 @@ class Core:
         router: knows what answers for a model.
         log: takes what was answered.
         limits: what a request may cost.
+
+    Attributes:
+        guarding: knows the guards of each version; None for none.
+        shadows: mirrors what was answered; None for nothing.
     """
 
     def __init__(self, router: Router, log: PredictionLog, limits: Limits) -> None:
         self.router = router
         self.log = log
         self.limits = limits
-        self.worker = Worker(limits.in_flight)
+        self.engine = Engine(log, limits)
+        self.guarding: Guarding | None = None
+        self.shadows: Shadows | None = None
         self.is_draining = False
         self.gone = absent.Counting()
 
@@ -66,10 +84,27 @@ class Core:
             ClientLeft: there is nobody to answer.
         """
         reference = await self.find(model, version, is_prediction=True)
+        request.reference = reference
         body = await read_body(request.headers, request.receive, self.limits)
         ask = read(body, reference.runtime)
-        found = await self.worker.run(Job(reference, ask, self.log).answer, request.receive)
-        return Outcome(reference, ask, found)
+        request.rows = ask.rows
+        if self.guarding is None:
+            found, flags = await self.engine.answer(reference, ask, request.receive), None
+        else:
+            found, flags = await self._guarded(self.guarding, reference, ask, request)
+        if self.shadows is not None:
+            self.shadows.mirror(reference, ask)
+        return Outcome(reference, ask, found, flags)
+
+    async def _guarded(
+        self, guarding: Guarding, reference: Reference, ask: Ask, request: Request
+    ) -> tuple[Predicted, Any]:
+        guards = guarding.of(reference)
+        if guards is None:
+            return await self.engine.answer(reference, ask, request.receive), None
+        seen = guards.look(ask)
+        found = await self.engine.answer(reference, ask, request.receive)
+        return found, guards.judge(ask, found) or seen
 
     async def find(self, model: str, version: str | None, *, is_prediction: bool) -> Reference:
         """Return what answers at an address.
@@ -93,4 +128,4 @@ class Core:
 
     def close(self) -> None:
         """End computing once what is begun is done."""
-        self.worker.close()
+        self.engine.close()

@@ -7,10 +7,13 @@ them share (which version answers, computing, logging) is the core's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tenure.serving.bodies import CLOSE, Receive
 from tenure.serving.problems import Headers, Problem
+
+if TYPE_CHECKING:
+    from tenure.serving.router import Reference
 
 Answer = tuple[int, Headers, bytes]
 
@@ -25,6 +28,10 @@ class Request:
         query: as it was sent.
         headers: by name in lower case; of a repeated one the last.
         receive: gives the body (ASGI 3).
+        client: the address that asks, empty where it is not known.
+        caller: who asks, as far as keys are asked for.
+        reference: what answered, once that is known.
+        rows: how many rows were answered.
     """
 
     method: str
@@ -32,10 +39,20 @@ class Request:
     query: bytes
     headers: dict[bytes, bytes]
     receive: Receive
+    client: str = ""
+    caller: Any = None
+    reference: Reference | None = None
+    rows: int = 0
 
 
 class Door(Protocol):
-    """One protocol of the prediction server."""
+    """One protocol of the prediction server.
+
+    Attributes:
+        name: what requests are counted under.
+    """
+
+    name: str
 
     async def answer(self, request: Request) -> Answer | None:
         """Return the answer, or None where the address is none of this door's.

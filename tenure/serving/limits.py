@@ -15,6 +15,8 @@ class Limits:
         rows: the most instances of one request (422).
         name_length: how many characters of a client's own names an answer repeats.
         in_flight: requests for predictions at once; more get 503 with Retry-After.
+        batch_rows: the most rows that requests are joined to; one of more rows goes alone.
+        answer_s: how long a request may wait and compute (503 or 504).
         header_bytes: the longest request line with headers (431).
         header_timeout_s: how long a request line with headers may take (408, then closed).
         idle_s: how long an idle connection is kept.
@@ -28,6 +30,8 @@ class Limits:
     rows: int = 10_000
     name_length: int = 60
     in_flight: int = 128
+    batch_rows: int = 4_096
+    answer_s: float = 30.0
     header_bytes: int = 32 * 1024
     header_timeout_s: float = 5.0
     idle_s: float = 15.0

@@ -26,11 +26,13 @@ class ServingRules:
 
     Attributes:
         log: what the prediction log keeps.
+        log_when_full: whether a prediction that the log cannot take is answered all the same.
         leave_out: input columns that the log never holds.
         data: how rows are treated before anything is done with them, None if it is not known.
     """
 
     log: Literal["inputs", "outputs", "off"] = "outputs"
+    log_when_full: Literal["drop", "refuse"] = "drop"
     leave_out: frozenset[str] = field(default_factory=frozenset)
     data: DataSpec | None = None
 

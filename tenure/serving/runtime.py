@@ -61,6 +61,25 @@ class Runtime:
         """Whether the estimator can say how sure it is of each class."""
         return bool(self.classes) and hasattr(self.estimator, "predict_proba")
 
+    @property
+    def plan_kind(self) -> str:
+        """What answers: `sklearn`, the estimator itself."""
+        return "sklearn"
+
+    def is_quick(self, rows: int) -> bool:
+        """Say whether so many rows take less time than handing them to another thread."""
+        return False
+
+    def answer(
+        self, columns: Mapping[str, Sequence[Any]], rows: int, *, probabilities: bool
+    ) -> Predicted:
+        """Return the predictions for checked values by column.
+
+        Raises:
+            BadRows: a column cannot be what the version was trained on.
+        """
+        return self.predict(self.frame(columns), probabilities=probabilities)
+
     def frame(self, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         """Return checked values as the estimator's input, treated as at training.
 

@@ -23,6 +23,8 @@ _MODEL = re.compile(
 class V1Door:
     """The V1 protocol over a core."""
 
+    name = "v1"
+
     def __init__(self, core: Core) -> None:
         self._core = core
 

@@ -38,7 +38,7 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
         app.core.log.start()
         yield app
         app.core.log.close()
-        app.core.worker.close()
+        app.core.engine.close()
 
 
 @pytest.fixture

@@ -1,0 +1,346 @@
+"""When is what was asked computed, and with whom together?
+
+What a version answers quicker than a thread could take it over is computed at once, on the event
+loop. Everything else goes to one computing thread: the first request at once, and what arrives for
+the same version while it computes as one call. There is no timer, so a request that is alone never
+waits for others. Models take turns. How many may wait is bounded, and for how long; whoever leaves
+before its turn is not computed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import weakref
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from tenure.predictions import LoggedVersion, PredictionLog
+from tenure.serving.asks import Ask
+from tenure.serving.bodies import ClientLeft, Receive
+from tenure.serving.computing import Columns, Computed, compute_jointly
+from tenure.serving.entries import entry, is_treated, logged_version, unpredictable
+from tenure.serving.limits import Limits
+from tenure.serving.problems import Problem, retry_after
+from tenure.serving.router import Reference
+from tenure.serving.runtime import Predicted, Runtime
+
+if TYPE_CHECKING:
+    from tenure.serving.companions import Metrics
+
+_LOOK_S = 0.05
+_EXPECTED = (ValueError, TypeError, ArithmeticError)
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One request that waits for its turn, or for the call that it is part of."""
+
+    reference: Reference
+    ask: Ask
+    receive: Receive
+    result: asyncio.Future[Predicted]
+    began_at: float
+    due_at: float
+    watch: asyncio.Task[None] | None = None
+    is_begun: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """The requests for one version, and what need not be found out for each of them."""
+
+    runtime: weakref.ref[Runtime]
+    of: LoggedVersion
+    keeps_log: bool
+    refuses_unlogged: bool
+    may_be_quick: bool
+    joins: bool
+    waiting: deque[Member] = field(default_factory=deque)
+    is_queued: bool = False
+    together: list[Member] = field(default_factory=list)
+    asked_now: int = 0
+    is_crowded: bool = False
+
+
+class Engine:
+    """Computes predictions for one event loop.
+
+    Args:
+        log: takes what was answered.
+        limits: how many may wait, how long, and how many rows one call may have.
+    """
+
+    def __init__(self, log: PredictionLog, limits: Limits) -> None:
+        self.log = log
+        self.limits = limits
+        self.in_flight = 0
+        self.metrics: Metrics | None = None
+        self._lanes: dict[int, Lane] = {}
+        self._turns: deque[Lane] = deque()
+        self._computing: list[Member] = []
+        self._is_due = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._work: SimpleQueue[tuple[Any, ...] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def answer(self, reference: Reference, ask: Ask, receive: Receive) -> Predicted:
+        """Return the predictions for one request; the log has its entry when this returns.
+
+        Args:
+            reference: what answers.
+            ask: what is asked.
+            receive: tells when the client leaves (ASGI 3); its body has been read.
+
+        Raises:
+            Problem: 422 where the version cannot predict these rows; 503 where too many wait, or
+                the log is full and the spec wants no prediction without it; 504 when it is late.
+            ClientLeft: the client left before its turn came.
+        """
+        began_at = time.perf_counter()
+        lane = self._lane(reference.runtime)
+        if lane.may_be_quick and reference.runtime.is_quick(ask.rows):
+            if not lane.joins:
+                return self._at_once(lane, reference, ask, began_at)
+            if not self._is_in_a_crowd(lane):
+                return self._at_once(lane, reference, ask, began_at)
+            return await self._wait(lane, lane.together, reference, ask, receive, began_at)
+        return await self._wait(lane, lane.waiting, reference, ask, receive, began_at)
+
+    def close(self) -> None:
+        """End the computing thread once what it holds is done."""
+        if self._thread is not None:
+            self._work.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _here(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            # Whoever waited on another loop is gone with it.
+            self._loop, self._look, self._is_due, self._computing = loop, None, False, []
+            for lane in self._lanes.values():
+                lane.asked_now, lane.is_crowded = 0, False
+        return loop
+
+    def _lane(self, runtime: Runtime) -> Lane:
+        lane = self._lanes.get(id(runtime))
+        if lane is not None and lane.runtime() is runtime:
+            return lane
+        lanes, key = self._lanes, id(runtime)
+        lane = lanes[key] = Lane(
+            # A lane holds no version in memory: it goes with it.
+            runtime=weakref.ref(runtime, lambda _: lanes.pop(key, None)),
+            of=logged_version(runtime),
+            keeps_log=runtime.rules.log != "off",
+            refuses_unlogged=runtime.rules.log_when_full == "refuse",
+            may_be_quick=not is_treated(runtime),
+            joins=runtime.plan_kind == "trees",
+        )
+        return lane
+
+    def _at_once(self, lane: Lane, reference: Reference, ask: Ask, began_at: float) -> Predicted:
+        wanted = ask.probabilities or lane.keeps_log
+        try:
+            found = reference.runtime.answer(ask.columns, ask.rows, probabilities=wanted)
+        except _EXPECTED as error:
+            raise unpredictable(reference, ask, error) from None
+        if self.metrics is not None:
+            self.metrics.batch(ask.rows)
+        self._keep(lane, reference, ask, found, ask.columns, began_at)
+        return found
+
+    def _keep(
+        self,
+        lane: Lane,
+        reference: Reference,
+        ask: Ask,
+        found: Predicted,
+        inputs: Columns,
+        began_at: float,
+    ) -> None:
+        if not lane.keeps_log:
+            return
+        is_kept = self.log.append(entry(lane.of, reference, ask, found, inputs, began_at))
+        if not is_kept and lane.refuses_unlogged:
+            detail = "The prediction log takes no more now, and nothing is answered without it."
+            raise Problem(503, "log-full", detail, headers=[retry_after(2)])
+
+    # Requests of one tick of the loop, for versions whose cost is a call's rather than a row's.
+
+    def _is_in_a_crowd(self, lane: Lane) -> bool:
+        # Whether others come in the same tick is known only afterwards: the last tick's crowd
+        # stands for this one's, so that a request which is alone is computed without a detour.
+        if not lane.asked_now:
+            self._here().call_soon(self._end_tick, lane)
+        lane.asked_now += 1
+        return lane.is_crowded
+
+    def _end_tick(self, lane: Lane) -> None:
+        lane.is_crowded, lane.asked_now = lane.asked_now > 1, 0
+        members, lane.together = lane.together, []
+        members = [each for each in members if not each.result.done()]
+        if not members:
+            return
+        runtime = members[0].reference.runtime
+        if runtime.is_quick(sum(each.ask.rows for each in members)):
+            self._give(lane, members, self._jointly(lane, runtime, members))
+        else:
+            lane.waiting.extend(members)
+            self._take_a_turn(lane)
+
+    def _jointly(
+        self, lane: Lane, runtime: Runtime, members: list[Member]
+    ) -> list[Computed | Exception]:
+        wanted = lane.keeps_log or any(each.ask.probabilities for each in members)
+        asks = [each.ask for each in members]
+        return compute_jointly(runtime, lane.of, asks, probabilities=wanted)
+
+    # Requests that wait for the computing thread.
+
+    async def _wait(
+        self,
+        lane: Lane,
+        line: list[Member] | deque[Member],
+        reference: Reference,
+        ask: Ask,
+        receive: Receive,
+        began_at: float,
+    ) -> Predicted:
+        if self.in_flight >= self.limits.in_flight:
+            detail = f"{self.in_flight} requests wait already."
+            raise Problem(503, "busy", detail, headers=[retry_after(1)])
+        loop = self._here()
+        due_at = began_at + self.limits.answer_s
+        member = Member(reference, ask, receive, loop.create_future(), began_at, due_at)
+        self.in_flight += 1
+        line.append(member)
+        if line is lane.waiting:
+            self._take_a_turn(lane)
+        if self._look is None:
+            self._look = loop.call_later(_LOOK_S, self._look_after)
+        try:
+            return await member.result
+        finally:
+            self.in_flight -= 1
+            if member.watch is not None:
+                member.watch.cancel()
+
+    def _take_a_turn(self, lane: Lane) -> None:
+        if not lane.is_queued:
+            lane.is_queued = True
+            self._turns.append(lane)
+        if not self._computing and not self._is_due:
+            self._is_due = True
+            # Not before the others of this tick are here: they cost the first one microseconds.
+            self._here().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._is_due = False
+        while self._turns and not self._computing:
+            lane = self._turns.popleft()
+            members = self._next(lane)
+            lane.is_queued = bool(lane.waiting)
+            if lane.is_queued:
+                self._turns.append(lane)
+            if members:
+                self._hand_over(lane, members)
+
+    def _next(self, lane: Lane) -> list[Member]:
+        members: list[Member] = []
+        rows = 0
+        while lane.waiting:
+            first = lane.waiting[0]
+            if first.result.done():
+                lane.waiting.popleft()
+                continue
+            rows += first.ask.rows
+            if members and rows > self.limits.batch_rows:
+                break
+            first.is_begun = True
+            members.append(lane.waiting.popleft())
+        return members
+
+    def _hand_over(self, lane: Lane, members: list[Member]) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._compute, name="tenure-predict")
+            self._thread.daemon = True
+            self._thread.start()
+        self._computing = members
+        self._work.put((self._here(), lane, members))
+
+    def _compute(self) -> None:
+        while (work := self._work.get()) is not None:
+            loop, lane, members = work
+            runtime = members[0].reference.runtime
+            try:
+                found = self._jointly(lane, runtime, members)
+            except BaseException as error:  # noqa: BLE001 - a thread that ends answers nobody
+                found = [RuntimeError(type(error).__name__)] * len(members)
+            with suppress(RuntimeError):  # the loop has ended, and who waited with it
+                loop.call_soon_threadsafe(self._computed, lane, members, found)
+            del work, lane, members, runtime, found  # nothing here shall keep a version in memory
+
+    def _computed(
+        self, lane: Lane, members: list[Member], found: list[Computed | Exception]
+    ) -> None:
+        self._computing = []
+        self._begin()
+        self._give(lane, members, found)
+
+    def _give(self, lane: Lane, members: list[Member], found: list[Computed | Exception]) -> None:
+        if self.metrics is not None:
+            self.metrics.batch(sum(each.ask.rows for each in members))
+        for member, one in zip(members, found, strict=True):
+            if member.result.done():
+                continue
+            try:
+                member.result.set_result(self._given(lane, member, one))
+            except Exception as error:  # noqa: BLE001 - it is whose request it is who reads it
+                member.result.set_exception(error)
+
+    def _given(self, lane: Lane, member: Member, one: Computed | Exception) -> Predicted:
+        if isinstance(one, _EXPECTED):
+            raise unpredictable(member.reference, member.ask, one) from None
+        if isinstance(one, Exception):
+            raise one
+        found, inputs = one
+        self._keep(lane, member.reference, member.ask, found, inputs, member.began_at)
+        return found
+
+    # Who waits too long, or left.
+
+    def _look_after(self) -> None:
+        loop = self._here()
+        self._look = None
+        waiting = [each for lane in self._turns for each in lane.waiting]
+        now = time.perf_counter()
+        for member in (*self._computing, *waiting):
+            if member.result.done():
+                continue
+            if now >= member.due_at:
+                member.result.set_exception(_late(member, self.limits))
+            elif not member.is_begun and member.watch is None:
+                member.watch = loop.create_task(_left(member))
+        if waiting or self._computing:
+            self._look = loop.call_later(_LOOK_S, self._look_after)
+
+
+def _late(member: Member, limits: Limits) -> Problem:
+    if member.is_begun:
+        detail = f"The prediction took longer than {limits.answer_s:g} s."
+        return Problem(504, "late", detail)
+    detail = f"The request's turn did not come within {limits.answer_s:g} s."
+    return Problem(503, "busy", detail, headers=[retry_after(2)])
+
+
+async def _left(member: Member) -> None:
+    while (await member.receive())["type"] != "http.disconnect":
+        pass
+    if not member.is_begun and not member.result.done():
+        member.result.set_exception(ClientLeft())
