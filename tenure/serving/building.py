@@ -11,6 +11,7 @@ from tenure.serving.core import Core
 from tenure.serving.hosts import allowed_hosts
 from tenure.serving.limits import Limits
 from tenure.serving.loading import Closing, LedgerReader, stage_reader, version_loader
+from tenure.serving.oip.door import V2Door
 from tenure.serving.reporting import Reporter
 from tenure.serving.router import Router
 from tenure.serving.v1 import V1Door
@@ -58,7 +59,7 @@ def build_app(
     core = Core(router, log, limits or Limits())
     app = Application(
         core,
-        [V1Door(core), Site(core, workspace.pages)],
+        [V2Door(core), V1Door(core), Site(core, workspace.pages)],
         hosts=allowed_hosts(host, allow_hosts),
         started=lambda: _start(router, log, reporter),
         stopped=lambda: _stop(router, log, reporter),

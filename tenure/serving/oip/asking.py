@@ -1,0 +1,301 @@
+"""What does an infer request ask for?
+
+The common request (one row, one tensor a column, as JSON) is read in one pass that checks what it
+takes as it goes; at the first thing out of the common, the careful way reads the request from its
+start, and it alone says what is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tenure.serving.asks import Ask
+from tenure.serving.limits import Limits
+from tenure.serving.oip.columns import columns_of, rows_of
+from tenure.serving.oip.datatypes import Family, datatype_of
+from tenure.serving.oip.metadata import PREDICT, PROBABILITIES
+from tenure.serving.oip.tensors import (
+    Tensor,
+    checked_head,
+    kind_of,
+    named,
+    of_bytes,
+    of_json,
+    refused,
+)
+from tenure.serving.problems import shown
+from tenure.serving.runtime import Runtime
+
+_ID_LENGTH = 120
+_ONE_ROW = ([1], [1, 1])
+_PLAIN_TEXT = {"content_type": "str"}
+_INT64 = 2**63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which outputs a client wants, and how.
+
+    Attributes:
+        outputs: by name in the client's order, whether as bytes.
+        request_id: what the answer repeats.
+    """
+
+    outputs: dict[str, bool]
+    request_id: str
+
+
+def _float(value: Any) -> float:
+    return float(value)
+
+
+def _int64(value: Any) -> int:
+    if not -_INT64 <= value < _INT64:
+        raise ValueError
+    return value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_NULL = type(None)
+# How a JSON value of an exact type becomes a value of a column; what is not here goes the careful
+# way. Times, dates and narrow datatypes do, too.
+_STRAIGHT: dict[tuple[str, str], dict[type, Any]] = {
+    ("float64", "FP64"): {float: _same, int: _float, _NULL: _same},
+    ("int64", "INT64"): {int: _int64, _NULL: _same},
+    ("bool", "BOOL"): {bool: _same, _NULL: _same},
+    ("string", "BYTES"): {str: _same, _NULL: _same},
+    ("category", "BYTES"): {str: _same, _NULL: _same},
+}
+
+
+class Reader:
+    """Reads the infer requests of one version."""
+
+    def __init__(self, runtime: Runtime, limits: Limits) -> None:
+        self._asked = runtime.asked
+        self._limits = limits
+        names = [PREDICT, PROBABILITIES] if runtime.has_probabilities else [PREDICT]
+        self._outputs = names
+        self._all_as_json = dict.fromkeys(names, False)
+        self._all_as_bytes = dict.fromkeys(names, True)
+        self._takes = {
+            (column.name, datatype_of(column)): taken
+            for column in runtime.asked
+            if (taken := _STRAIGHT.get((column.type, datatype_of(column)))) is not None
+        }
+
+    def read(self, body: bytes, header_length: bytes | None) -> tuple[Ask, Wanted]:
+        """Return what a request asks for.
+
+        Args:
+            body: as it was before any encoding.
+            header_length: how many of its bytes are JSON, where binary tensors follow.
+
+        Raises:
+            Problem: 400 that says which part is wrong, what it is and what is wanted.
+        """
+        head, tail = (
+            (body, memoryview(b"")) if header_length is None else _split(body, header_length)
+        )
+        request = _parsed(head)
+        columns = None if header_length is not None else self._straight(request)
+        if columns is None:
+            columns = self._careful(request, tail)
+            rows = rows_of(columns)
+        else:
+            rows = 1
+        wanted = self._wanted(request)
+        ask = Ask(
+            columns=columns,
+            ids=_row_ids(wanted.request_id, rows),
+            probabilities=PROBABILITIES in wanted.outputs,
+        )
+        return ask, wanted
+
+    def _straight(self, request: Any) -> dict[str, Any] | None:
+        takes, columns = self._takes, {}
+        try:
+            inputs = request["inputs"]
+            for tensor in inputs:
+                name = tensor["name"]
+                take = takes[name, tensor["datatype"]]
+                (value,) = tensor["data"]
+                if tensor["shape"] not in _ONE_ROW or (
+                    len(tensor) != 4 and tensor.get("parameters", _PLAIN_TEXT) != _PLAIN_TEXT
+                ):
+                    return None
+                columns[name] = [take[type(value)](value)]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+        is_whole = len(columns) == len(self._asked) == len(inputs)
+        return columns if is_whole else None
+
+    def _careful(self, request: Any, tail: memoryview) -> dict[str, Any]:
+        if not isinstance(request, dict):
+            raise refused(f"The body is {kind_of(request)}; wanted an object with 'inputs'.")
+        inputs = request.get("inputs")
+        if not isinstance(inputs, list) or not inputs:
+            got = "empty" if inputs == [] else kind_of(inputs)
+            raise refused(f"'inputs' is {got}; wanted an array of tensors.")
+        tensors, at = [], 0
+        for place, given in enumerate(inputs):
+            tensor, at = self._tensor(given, place, tail, at)
+            tensors.append(tensor)
+        if at != len(tail):
+            detail = f"The inputs take {at} bytes behind the JSON; the body has {len(tail)} there."
+            raise refused(detail)
+        return columns_of(tensors, self._asked, self._limits)
+
+    def _tensor(self, given: Any, place: int, tail: memoryview, at: int) -> tuple[Tensor, int]:
+        name, datatype, shape = checked_head(given, place, self._limits)
+        what = named(name, self._limits)
+        parameters = checked_parameters(given.get("parameters"), what)
+        size = parameters.get("binary_data_size")
+        if size is None:
+            values = of_json(given.get("data"), datatype, shape, what)
+        else:
+            if type(size) is not int or size < 0:
+                raise refused(f"{what} has a 'binary_data_size' that is no size.")
+            if "data" in given:
+                raise refused(f"{what} has both 'data' and 'binary_data_size'; send one of them.")
+            if at + size > len(tail):
+                left = len(tail) - at
+                raise refused(f"{what} takes {size} bytes behind the JSON; {left} are left.")
+            values = of_bytes(tail[at : at + size], datatype, shape, what)
+            at += size
+        if datatype.family is Family.TEXT:
+            values = read_texts(values, parameters, what)
+        return Tensor(name=name, datatype=datatype, shape=shape, values=values), at
+
+    def _wanted(self, request: dict[str, Any]) -> Wanted:
+        request_id = request.get("id")
+        if request_id is None or request_id == "":
+            request_id = os.urandom(8).hex()
+        elif not isinstance(request_id, str) or len(request_id) > _ID_LENGTH:
+            raise refused(f"'id' is no text of 1 to {_ID_LENGTH} characters.")
+        parameters = request.get("parameters")
+        as_bytes = False
+        if parameters is not None:
+            as_bytes = _flag(checked_parameters(parameters, "The request"), "binary_data_output")
+        outputs = request.get("outputs")
+        if outputs:
+            return Wanted(outputs=self._requested(outputs, as_bytes), request_id=request_id)
+        if outputs is not None and not isinstance(outputs, list):
+            raise refused(f"'outputs' is {kind_of(outputs)}; wanted an array.")
+        every = self._all_as_bytes if as_bytes else self._all_as_json
+        return Wanted(outputs=every, request_id=request_id)
+
+    def _requested(self, outputs: Any, as_bytes: bool) -> dict[str, bool]:
+        if not isinstance(outputs, list):
+            raise refused(f"'outputs' is {kind_of(outputs)}; wanted an array.")
+        found: dict[str, bool] = {}
+        for place, output in enumerate(outputs):
+            name = output.get("name") if isinstance(output, dict) else None
+            if not isinstance(name, str):
+                raise refused(
+                    f"outputs[{place}] has no 'name'; wanted {' or '.join(self._outputs)}."
+                )
+            what = f"Output {shown(name, self._limits.name_length)}"
+            if name not in self._outputs:
+                raise refused(f"{what} is unknown; the model has {' and '.join(self._outputs)}.")
+            if name in found:
+                raise refused(f"{what} is asked for twice.")
+            parameters = checked_parameters(output.get("parameters"), what)
+            found[name] = _flag(parameters, "binary_data", otherwise=as_bytes)
+        return found
+
+
+def _split(body: bytes, header_length: bytes | None) -> tuple[bytes | memoryview, memoryview]:
+    if header_length is None:
+        return body, _NO_TAIL
+    if not header_length.isdigit() or len(header_length) > 18 or int(header_length) > len(body):
+        detail = (
+            f"Inference-Header-Content-Length is no number of bytes of the body, "
+            f"which has {len(body)}."
+        )
+        raise refused(detail, "bad-length")
+    whole = memoryview(body)
+    return whole[: int(header_length)], whole[int(header_length) :]
+
+
+_NO_TAIL = memoryview(b"")
+
+
+def _parsed(head: bytes | memoryview) -> Any:
+    try:
+        return orjson.loads(head)
+    except orjson.JSONDecodeError as error:
+        if not len(head):
+            raise refused("The body is empty; wanted an object with 'inputs'.", "no-body") from None
+        # The parser's own words tell positions and kinds, never the text itself.
+        detail = f"The body is no JSON in UTF-8 (RFC 8259): {error.msg} at {error.pos}."
+        raise refused(detail, "not-json") from None
+
+
+_NOT_OFFERED = {
+    "shared_memory_region": "tensors in shared memory",
+    "classification": "answers as classification strings",
+    "sequence_id": "sequences",
+}
+
+
+def checked_parameters(parameters: Any, what: str) -> dict[str, Any]:
+    """Return the parameters of a request or tensor.
+
+    Raises:
+        Problem: 400 where they are none, or ask for an extension that is not offered.
+    """
+    if parameters is None:
+        return {}
+    if not isinstance(parameters, dict):
+        raise refused(f"{what} has {kind_of(parameters)} for 'parameters'; wanted an object.")
+    for name, said in _NOT_OFFERED.items():
+        if parameters.get(name):
+            raise refused(f"{what} asks for {said} by '{name}', which this server does not offer.")
+    return parameters
+
+
+def _flag(parameters: dict[str, Any], name: str, *, otherwise: bool = False) -> bool:
+    value = parameters.get(name, otherwise)
+    if not isinstance(value, bool):
+        raise refused(f"The parameter '{name}' is {kind_of(value)}; wanted true or false.")
+    return value
+
+
+def read_texts(values: Any, parameters: dict[str, Any], what: str) -> list[Any]:
+    """Return texts as their tensor's parameters say they are to be read.
+
+    `missing` is the text that stands for a missing value, since bytes have no null;
+    `content_type: base64` is taken off.
+
+    Raises:
+        Problem: 400 where that cannot be.
+    """
+    missing = parameters.get("missing")
+    if missing is not None:
+        if not isinstance(missing, str):
+            raise refused(f"{what} has {kind_of(missing)} for 'missing'; wanted a text.")
+        values = [None if value == missing else value for value in values]
+    if parameters.get("content_type") == "base64":
+        return [None if value is None else _plain(value, what) for value in values]
+    return values
+
+
+def _plain(text: str, what: str) -> str:
+    import base64
+
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        raise refused(f"{what} has an element that is not base64 of UTF-8.") from None
+
+
+def _row_ids(request_id: str, rows: int) -> list[str]:
+    return [request_id] if rows == 1 else [f"{request_id}-{row}" for row in range(rows)]

@@ -1,0 +1,83 @@
+"""What does the protocol say of the server, of a model, and of all models there are?"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as release_of
+from typing import Any
+
+from tenure.serving.oip.datatypes import datatype_of, datatype_of_labels
+from tenure.serving.router import Reference, Standing
+from tenure.serving.runtime import Runtime
+
+EXTENSIONS = ("binary_tensor_data", "model_repository")
+PLATFORM = "sklearn"
+PREDICT, PROBABILITIES = "predict", "predict_proba"
+
+
+def of_server() -> dict[str, Any]:
+    """Return the server's metadata."""
+    return {"name": "tenure", "version": release_of("tenure"), "extensions": list(EXTENSIONS)}
+
+
+def of_model(reference: Reference) -> dict[str, Any]:
+    """Return a model's metadata: its columns as inputs, its answers as outputs."""
+    runtime = reference.runtime
+    return {
+        "name": reference.model,
+        "versions": [str(reference.version)],
+        "platform": PLATFORM,
+        "inputs": inputs_of(runtime),
+        "outputs": outputs_of(runtime),
+        "parameters": {
+            "epoch": reference.epoch,
+            "slot": reference.slot.value,
+            "plan": plan_of(runtime),
+        },
+    }
+
+
+def plan_of(runtime: Runtime) -> str:
+    """Return what computes a version's answers."""
+    return getattr(runtime, "plan_kind", "sklearn")
+
+
+def inputs_of(runtime: Runtime) -> list[dict[str, Any]]:
+    """Return the tensors that a version takes, one a column."""
+    return [
+        {"name": column.name, "datatype": datatype_of(column), "shape": [-1]}
+        for column in runtime.asked
+    ]
+
+
+def outputs_of(runtime: Runtime) -> list[dict[str, Any]]:
+    """Return the tensors that a version answers; the classes name the columns of its shares."""
+    datatype = datatype_of_labels(runtime.classes)
+    outputs: list[dict[str, Any]] = [{"name": PREDICT, "datatype": datatype, "shape": [-1]}]
+    if runtime.has_probabilities:
+        classes = list(runtime.classes)
+        shape = [-1, len(classes)]
+        shares = {"name": PROBABILITIES, "datatype": "FP64", "shape": shape}
+        outputs.append({**shares, "parameters": {"classes": classes}})
+    return outputs
+
+
+def index(standing: Standing, *, only_ready: bool) -> list[dict[str, Any]]:
+    """Return every model with what serves of it, and why something does not."""
+    found = [
+        {"name": name, "version": str(each.version), "state": "READY", "reason": ""}
+        for name, each in sorted(standing.serving.items())
+    ]
+    if only_ready:
+        return found
+    for name, obstacle in sorted(standing.obstacles.items()):
+        found.append(_unavailable(name, str(obstacle.version), obstacle.reason))
+    told = standing.serving.keys() | standing.obstacles.keys()
+    for name in sorted(standing.named - told):
+        vacant = standing.vacant.get(name)
+        reason = vacant.reason if vacant is not None else "It has no champion."
+        found.append(_unavailable(name, "", reason))
+    return found
+
+
+def _unavailable(name: str, version: str, reason: str) -> dict[str, Any]:
+    return {"name": name, "version": version, "state": "UNAVAILABLE", "reason": reason}
