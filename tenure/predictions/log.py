@@ -7,7 +7,6 @@ A reader takes the spool file's rows only while there is no Parquet file of that
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenure.predictions.frames import ENDING, is_being_written, read_frames
+from tenure.predictions.parquet import write_table
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def carry(workspace: Workspace) -> Carried:
             if is_being_written(source) or not file.exists():
                 continue
             for part in _parts(source, file):
-                _write_part(_table(part), part.path(log_folder(workspace)))
+                write_table(_table(part), part.path(log_folder(workspace)))
                 rows += sum(len(entry["ids"]) for entry in part.entries)
             file.unlink()
             files += 1
@@ -236,21 +236,3 @@ def _typed(values: list[Any], kind: str) -> pa.Array:
             return pa.array(
                 [None if value is None else str(value) for value in values], pa.string()
             )
-
-
-def _write_part(table: pa.Table, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}.fresh")
-    with open(fresh, "wb") as target:
-        pq.write_table(table, target, compression="zstd")
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(fresh, path)
-    for each in (path.parent, path.parent.parent, path.parent.parent.parent):
-        folder = os.open(each, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from tenure import predictions
-from tenure.predictions import Answered, LoggedVersion, LogLimits, PredictionLog
-from tenure.predictions import log as log_module
+from tenure.predictions import Answered, LoggedVersion, LogLimits, PredictionLog, parquet
 from tenure.predictions.frames import FrameFile
 from tenure.predictions.schema import entry_line, version_line
 from tenure.records import Column
@@ -162,9 +161,9 @@ def test_a_carry_over_that_is_killed_and_repeated_keeps_each_row_once(
     def doomed() -> None:
         match stage:
             case "os.replace":
-                monkeypatch.setattr(log_module.os, "replace", die)
+                monkeypatch.setattr(parquet.os, "replace", die)
             case "os.fsync":
-                monkeypatch.setattr(log_module.os, "fsync", die)
+                monkeypatch.setattr(parquet.os, "fsync", die)
             case _:
                 monkeypatch.setattr(Path, "unlink", die)
         predictions.carry(workspace)

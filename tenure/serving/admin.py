@@ -1,0 +1,197 @@
+"""What can be asked of a server that is not for its clients, and where?
+
+Metrics, health and status, on an address of their own that only this machine reaches unless it is
+told otherwise. Nothing here can change anything; slots and keys are changed by commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+import uvicorn
+
+from tenure.predictions.status import read_statuses
+from tenure.serving import answers, v1
+from tenure.serving.access import Access
+from tenure.serving.bodies import CLOSE, Receive
+from tenure.serving.connections import BoundedProtocol
+from tenure.serving.doors import Answer, only
+from tenure.serving.hosts import host_of
+from tenure.serving.keys import Role
+from tenure.serving.limits import Limits
+from tenure.serving.problems import Problem
+from tenure.serving.publishing import counted, fold, forget
+from tenure.serving.speaking import MEDIA_TYPE, exposition
+from tenure.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+
+ROUTES = ("/metrics", "/status", "/health/live", "/health/ready")
+_FOLD_EVERY_S = 5.0
+
+
+class AdminApplication:
+    """The admin address of all processes of one server, as an ASGI application.
+
+    Args:
+        workspace: whose spool says everything.
+        access: who may ask.
+        hosts: the names that requests may be for.
+        refresh: called before numbers are added up, where they are counted in this very process.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        access: Access,
+        hosts: frozenset[str],
+        refresh: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._workspace, self._access, self._hosts = workspace, access, hosts
+        self._refresh = refresh
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
+        """Answer one request (ASGI 3)."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = dict(scope["headers"])
+        client = scope["client"][0] if scope.get("client") else ""
+        try:
+            status, fields, body = await asyncio.to_thread(
+                self._answer, scope["method"], scope["path"], headers, client
+            )
+        except Problem as problem:
+            status, fields, body = v1.refuse(problem)
+        except Exception as error:  # noqa: BLE001 - a client never reads a traceback
+            _log.error("the admin address failed: %s", type(error).__name__)
+            status, fields, body = v1.refuse(Problem(500, "failed", "It could not be answered."))
+        fields = [*fields, (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
+
+    def _answer(self, method: str, path: str, headers: dict[bytes, bytes], client: str) -> Answer:
+        if host_of(headers.get(b"host")) not in self._hosts:
+            detail = "This server is not known by the name in the Host header."
+            raise Problem(421, "wrong-host", detail, headers=[CLOSE])
+        if path not in ROUTES:
+            self._access.check(headers, None, Role.ADMIN, client=client)
+            raise Problem(404, "no-route", "There is no such address here.")
+        only(method, "GET", "HEAD")
+        match path:
+            case "/health/live":
+                return 200, [answers.JSON], b'{"status":"live"}'
+            case "/health/ready":
+                return self._ready()
+            case "/metrics":
+                self._access.check(headers, None, Role.METRICS, client=client)
+                return 200, [(b"content-type", MEDIA_TYPE)], self._metrics()
+            case _:
+                self._access.check(headers, None, Role.ADMIN, client=client)
+                return 200, [answers.JSON], self._status()
+
+    def _metrics(self) -> bytes:
+        self._refresh()
+        return exposition(counted(self._workspace), read_statuses(self._workspace))
+
+    def _status(self) -> bytes:
+        processes = [asdict(each) for each in read_statuses(self._workspace)]
+        keys = {"wanted": self._access.is_on, "trouble": self._access.trouble}
+        return orjson.dumps({"processes": processes, "keys": keys})
+
+    def _ready(self) -> Answer:
+        statuses = read_statuses(self._workspace)
+        ready = sum(each.is_ready for each in statuses)
+        is_ready = bool(statuses) and ready == len(statuses)
+        body = {
+            "status": "ready" if is_ready else "not ready",
+            "processes": len(statuses),
+            "ready": ready,
+        }
+        return (200 if is_ready else 503), [answers.JSON], orjson.dumps(body)
+
+
+class AdminServer:
+    """Listens on the admin address, in a thread of its own.
+
+    Args:
+        app: what answers.
+        host: where.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+
+    def __init__(self, app: AdminApplication, host: str, port: int, workspace: Workspace) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.socket(family, socket.SOCK_STREAM)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._listener.bind((host, port))
+        except OSError:
+            self._listener.close()
+            raise
+        self._listener.set_inheritable(False)
+        self.port: int = self._listener.getsockname()[1]
+        self.address = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        self._workspace = workspace
+        self._file = workspace.spool / "admin.json"
+        self._server = uvicorn.Server(_configuration(app))
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._serve, name="tenure-admin", daemon=True),
+            threading.Thread(target=self._fold_on, name="tenure-fold", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin to answer; the spool says where."""
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        forget(self._workspace)
+        self._file.write_bytes(orjson.dumps({"address": self.address}))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop answering."""
+        self._stop.set()
+        self._server.should_exit = True
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self._listener.close()
+        self._file.unlink(missing_ok=True)
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._listener])
+
+    def _fold_on(self) -> None:
+        while not self._stop.wait(_FOLD_EVERY_S):
+            try:
+                fold(self._workspace)
+            except OSError as error:
+                _log.error("the metrics of ended processes stay apart: %s", error.strerror)
+
+
+def _configuration(app: AdminApplication) -> uvicorn.Config:
+    limits = Limits(connections=32, drain_s=0.0, stop_s=2.0)
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=type("AdminProtocol", (BoundedProtocol,), {"limits": limits}),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=int(limits.idle_s),
+        timeout_graceful_shutdown=int(limits.stop_s),
+    )
