@@ -19,6 +19,7 @@ from deployments.build import LONG, QUICK, VERBS, build
 from deployments.server import await_server
 from deployments.sync import drop_schedules, existing_deployment
 from tenure.errors import BadInput, TenureError
+from tenure.registry.specs import orphaned_specs
 from tenure.spec import ModelSpec, read_all
 from tenure.workspace import Workspace, open_workspace
 
@@ -30,12 +31,13 @@ STARTED = "Serving"
 
 
 def sound_specs(workspace: Workspace) -> tuple[list[ModelSpec], list[str]]:
-    """Return the specs without a mistake, and the names of those with one."""
+    """Return the specs in force without a mistake, and the names of those with one."""
     readings = read_all(workspace)
     wrong = [one.name for one in readings if one.spec is None]
     for one in wrong:
         log.error("config/models/%s.yaml has mistakes; `tenure check` prints them.", one)
-    return [one.spec for one in readings if one.spec is not None], wrong
+    sound = [one.spec for one in readings if one.spec is not None]
+    return [*sound, *orphaned_specs(workspace)], wrong
 
 
 def apply_all(runner: Runner, group: str, workspace: Workspace) -> None:

@@ -20,9 +20,11 @@ from prefect.exceptions import ObjectNotFound
 from deployments import automations
 from deployments.build import VERBS, Pool, build, process_environment, schedules_of
 from tenure.errors import TenureError
-from tenure.registry import open_ledger
-from tenure.spec import ModelSpec, load_all, model_names
+from tenure.registry.specs import keep_spec, orphaned_specs, orphans
+from tenure.spec import ModelSpec, load_all
 from tenure.workspace import Workspace, find_project, open_workspace
+
+ACTOR = "system:sync"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,27 +53,25 @@ def sync(
 ) -> Synced:
     """Make Prefect agree with the specs, or say with `plan` what that would change.
 
+    An orphaned model is watched on by its last spec, so that its schedule of `monitor` stays.
+
     Raises:
         BadSpec: with every mistake; nothing was changed.
         httpx.HTTPError: the server cannot be reached.
     """
-    specs = load_all(workspace)
+    todays = load_all(workspace)
+    specs = [*todays, *orphaned_specs(workspace)]
     standing = {verb: existing_deployment(verb) for verb in verbs}
     changes = [line for verb in verbs for line in differences(verb, specs, standing[verb], pool)]
     if not plan:
+        for spec in todays:
+            keep_spec(spec, workspace, actor=ACTOR)
         if pool:
             _make_pool(pool)
         ids = {verb: _apply(verb, specs, standing[verb], pool) for verb in verbs}
         if set(VERBS) <= set(ids):
             changes += automations.apply(automations.wanted(specs, ids))
     return Synced(changes=tuple(changes), orphans=tuple(orphans(workspace)))
-
-
-def orphans(workspace: Workspace) -> list[str]:
-    """Return the models that hold a slot and have no spec."""
-    named = set(model_names(workspace))
-    held = {one.model for one in open_ledger(workspace).assignments() if one.version is not None}
-    return sorted(held - named)
 
 
 def differences(

@@ -37,6 +37,7 @@ def reconcile(alarm: MaybeReason = "") -> State:
         serving.carry_predictions(workspace)
         done = [
             *urgent,
+            *reconciling.look_after_specs(workspace),
             *reconciling.start_ingests(workspace),
             *reconciling.start_trainings(workspace),
             *reconciling.start_monitors(workspace),

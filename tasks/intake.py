@@ -9,7 +9,7 @@ from tasks.policy import RETRIED, telling_little
 from tenure import intake, pages
 from tenure.records import Batch, Staged, ValidationReport
 from tenure.registry import due
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_in_force
 from tenure.workspace import Workspace
 
 
@@ -25,7 +25,7 @@ def receive(model: str, path: str | None, workspace: Workspace, actor: str) -> l
 
 
 def _receive_unseen(model: str, workspace: Workspace, actor: str) -> None:
-    arrivals = intake.locate(load_spec(model, workspace), workspace)
+    arrivals = intake.locate(spec_in_force(model, workspace), workspace)
     for arrival in due.unseen(model, arrivals, workspace):
         batch = intake.receive(model, arrival, workspace, actor=actor)
         due.note_double(arrival, batch, workspace)

@@ -23,6 +23,7 @@ from tenure import intake, monitoring, retirement
 from tenure.errors import TenureError
 from tenure.records import Action, Case, CaseState, digest_of, to_json
 from tenure.registry import due, open_ledger
+from tenure.registry.specs import keep_spec, note_orphans, orphans, specs_in_force
 from tenure.spec import ModelSpec, read_all
 from tenure.workspace import Workspace
 
@@ -35,6 +36,17 @@ ACTOR = "system:reconcile"
 SUPERSEDED = "automation:superseded"
 
 Line = dict[str, Any]
+
+
+@task(name="look after specs", task_run_name="specs", timeout_seconds=600, **RETRIED)
+@telling_little
+def look_after_specs(workspace: Workspace) -> list[Line]:
+    """Keep each spec as it stands, and put on record which model has lost its own."""
+    for reading in read_all(workspace):
+        if reading.spec is not None:
+            keep_spec(reading.spec, workspace, actor=ACTOR)
+    fresh = note_orphans(workspace, actor=ACTOR)
+    return [_line(model, "spec", "its file is gone", "watched on by its last") for model in fresh]
 
 
 @task(name="start ingest", task_run_name="start-ingest", timeout_seconds=600, **RETRIED)
@@ -179,6 +191,10 @@ def _carry_on(case: Case, workspace: Workspace) -> Line:
     cause = digest_of([case.id, len(case.steps)])
     if case.action is not Action.RETRAIN:
         return start(Start("retire", case.model, cause, {"case": case.id}))
+    if case.model in orphans(workspace):
+        why = f"There is no spec config/models/{case.model}.yaml to train it by."
+        monitoring.settle_retrain(case.model, None, why, workspace, actor=ACTOR)
+        return _line(case.model, "train", "its spec is gone", "case closed")
     done = start(Start("train", case.model, cause))
     if done["done"] == SPENT:
         why = f"No run of `train` came to its end: {SPENT}."
@@ -205,8 +221,8 @@ def cancel_halted(workspace: Workspace) -> list[Line]:
 def _for_each(
     workspace: Workspace, verb: str, look: Callable[[ModelSpec], Line | None]
 ) -> list[Line]:
-    """Look at each model whose spec is sound; what fails for one is said and stops no other."""
-    specs = [reading.spec for reading in read_all(workspace) if reading.spec is not None]
+    """Look at each model that a sound spec rules; what fails for one is said and stops no other."""
+    specs = specs_in_force(workspace)
     lines = [_attempt(spec.name, verb, lambda spec=spec: look(spec)) for spec in specs]
     return [line for line in lines if line]
 

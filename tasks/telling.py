@@ -7,7 +7,7 @@ from prefect import task
 from tasks import shown
 from tasks.policy import RETRIED, telling_little
 from tenure import telling
-from tenure.spec import read_all
+from tenure.registry.specs import specs_in_force
 from tenure.workspace import Workspace
 
 
@@ -25,8 +25,8 @@ def tell(model: str, workspace: Workspace, actor: str) -> None:
 @telling_little
 def tell_everyone(workspace: Workspace, actor: str) -> None:
     """Tell what no run told: deadlines that acted, what was due while nobody could be reached."""
-    for reading in read_all(workspace):
-        if reading.spec is not None and reading.spec.notify.to:
-            telling.tell(reading.name, workspace, actor=actor)
+    for spec in specs_in_force(workspace):
+        if spec.notify.to:
+            telling.tell(spec.name, workspace, actor=actor)
     telling.tell(None, workspace, actor=actor)
     telling.tell_week(workspace, actor=actor)

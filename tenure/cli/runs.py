@@ -36,6 +36,7 @@ from tenure.errors import (
     RunEnded,
     RunRefused,
 )
+from tenure.registry.specs import spec_in_force
 from tenure.spec import load_spec
 from tenure.workspace import Workspace, open_workspace
 
@@ -141,7 +142,7 @@ def ingest(
 ) -> Followed:
     """Take in what arrived for a model: validate it, then accept it or put it in quarantine."""
     place = open_workspace(workspace, project)
-    load_spec(model, place)
+    spec_in_force(model, place)
     if path is not None and Path(path).exists():
         path = str(Path(path).absolute())
     return _carry_out("ingest", {"model": model, "path": path}, place, follow=not no_follow)
@@ -192,7 +193,7 @@ def monitor(
 ) -> Followed:
     """Judge the windows of a model that have closed, and decide what follows."""
     place = open_workspace(workspace, project)
-    load_spec(model, place)
+    spec_in_force(model, place)
     return _carry_out("monitor", {"model": model}, place, follow=not no_follow)
 
 
@@ -219,7 +220,7 @@ def retire(
     under way already goes on by itself.
     """
     place = open_workspace(workspace, project)
-    load_spec(model, place)
+    spec_in_force(model, place)
     asked = {
         "model": model,
         "reason": must_say(reason),

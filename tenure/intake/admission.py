@@ -23,7 +23,7 @@ from tenure.records import (
 )
 from tenure.registry import open_ledger, open_store
 from tenure.registry.arrow import read_table, with_categories, write_table
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_in_force
 
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
@@ -46,7 +46,7 @@ def admit(staged: Staged, report: ValidationReport, workspace: Workspace, *, act
     if batch.state is not BatchState.ARRIVED:
         return batch
     if staged.object is None or report.outcome not in ACCEPTED:
-        spec = load_spec(staged.model, workspace)
+        spec = spec_in_force(staged.model, workspace)
         kept = keep_bytes(batch, spec, workspace, sealed=staged.sealed)
         return ledger.quarantine_batch(
             staged.model,
@@ -109,7 +109,7 @@ def _without_rejected(
     table = read_table(staged.object, workspace).filter(keep)
     columns = with_categories(table, staged.columns)
     object_digest, size, digest = write_table(table, columns, workspace)
-    start_at, end_at = time_bounds(table, columns, load_spec(staged.model, workspace))
+    start_at, end_at = time_bounds(table, columns, spec_in_force(staged.model, workspace))
     return {
         "digest": digest,
         "object": object_digest,
@@ -160,7 +160,7 @@ def readmit(
     if batch is None:
         raise BatchNotFound(model=model, batch=digest)
     if batch.state is BatchState.QUARANTINED and not has_bytes(
-        batch, load_spec(model, workspace), workspace
+        batch, spec_in_force(model, workspace), workspace
     ):
         raise BytesNotKept(model=model, batch=digest[:12])
     batch = ledger.readmit_batch(model, digest, actor=actor, reason=reason)

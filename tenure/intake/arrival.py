@@ -14,7 +14,7 @@ from tenure.errors import NotInSource, StillBeingWritten
 from tenure.intake.sources import Arrival, Source, is_open_for_writing, open_location, source_of
 from tenure.records import Batch
 from tenure.registry import open_ledger
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_in_force
 
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
@@ -43,7 +43,7 @@ def receive_new(
     model: str, location: str | Arrival, workspace: Workspace, *, actor: str
 ) -> tuple[Batch, bool]:
     """As `receive`; say also whether these bytes were new to the ledger."""
-    source = source_of(load_spec(model, workspace), workspace)
+    source = source_of(spec_in_force(model, workspace), workspace)
     named = location.location if isinstance(location, Arrival) else location
     name = source.name_of(workspace.locate(named) if "/" in named else named)
     digest, size = _read_standing_still(source, name)

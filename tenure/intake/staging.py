@@ -15,8 +15,9 @@ from tenure.intake.fetching import fetch
 from tenure.intake.reading import Broken, read
 from tenure.records import Batch, Column, Outcome, Staged, Violation, ViolationKind
 from tenure.registry.arrow import with_categories, write_table
+from tenure.registry.specs import spec_in_force
 from tenure.registry.times import bounds, row_times
-from tenure.spec import ModelSpec, load_spec
+from tenure.spec import ModelSpec
 from tenure.spec.personal import Finding, search
 from tenure.spec.treatment import stored_columns, treat_table, unfit_treatments
 
@@ -38,7 +39,7 @@ def stage(batch: Batch, workspace: Workspace) -> Staged:
         SourceUnreachable: the source cannot be read now; try again.
         ModelNotFound, BadSpec: the spec cannot be read.
     """
-    spec = load_spec(batch.model, workspace)
+    spec = spec_in_force(batch.model, workspace)
     contract = contract_of(spec, workspace)
     texts = frozenset(column.name for column in contract or () if column.type in _TEXTUAL)
     try:

@@ -16,6 +16,7 @@ from tenure.spec.model import DataSpec
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _TEXTS = frozenset({"string", "category", "datetime", "date"})
 
@@ -35,6 +36,14 @@ def read_rows(name: str, content: bytes, columns: Sequence[Column], data: DataSp
     """
     import pandas as pd
 
+    table = read_columns(name, content, columns, data)
+    return pd.DataFrame({each: table.column(each).to_pandas() for each in table.column_names})
+
+
+def read_columns(name: str, content: bytes, columns: Sequence[Column], data: DataSpec) -> pa.Table:
+    """Return what `read_rows` does as an Arrow table, in the types of the file."""
+    import pyarrow as pa
+
     texts = frozenset(column.name for column in columns if column.type in _TEXTS)
     try:
         found = read(name, content, data, texts)
@@ -48,7 +57,7 @@ def read_rows(name: str, content: bytes, columns: Sequence[Column], data: DataSp
             raise BadRows(column=column.name, got=got, wanted="a column of the file")
         values = found.arrays[places[0]]
         made[column.name] = _typed(values, column) if found.format is Format.CSV else values
-    return pd.DataFrame({name: values.to_pandas() for name, values in made.items()})
+    return pa.table(made)
 
 
 def _typed(texts: Any, column: Column) -> Any:

@@ -19,6 +19,7 @@ from tenure.errors import NotInSource, StillBeingWritten, TenureError
 from tenure.intake.arrival import receive_new
 from tenure.intake.sources import SETTLE_S, Arrival, Source, look, source_of
 from tenure.records import Batch
+from tenure.registry.specs import orphaned_specs
 from tenure.spec import read_all
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ def _follow(watched: dict[str, _Watched], workspace: Workspace) -> dict[str, _Wa
         source = source_of(reading.spec, workspace)
         same = known is not None and known.source == source
         now[reading.name] = known if same and known else _Watched(source)
+    for spec in orphaned_specs(workspace):
+        known, source = watched.get(spec.name), source_of(spec, workspace)
+        same = known is not None and known.source == source
+        now[spec.name] = known if same and known else _Watched(source)
     return now
 
 

@@ -23,7 +23,7 @@ from tenure.records import (
     digest_of,
 )
 from tenure.registry import Ledger, open_ledger
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_in_force, spec_to_act_by
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def judge(reading: Reading, workspace: Workspace, *, actor: str) -> Decision:
     Raises:
         BadSpec, ModelNotFound: the model has no readable spec.
     """
-    ledger, spec = open_ledger(workspace), load_spec(reading.model, workspace)
+    ledger = open_ledger(workspace)
+    spec = spec_to_act_by(reading.model, workspace, actor=actor)
     policy, champion = policy_of(spec), ledger.slot(reading.model, Slot.CHAMPION)
     earlier = [
         each
@@ -163,7 +164,7 @@ def watch_age(model: str, workspace: Workspace, *, actor: str) -> Case | None:
 
     The same guards hold as for a reading: halt, one open case, cool-down, attempts.
     """
-    ledger, spec = open_ledger(workspace), load_spec(model, workspace)
+    ledger, spec = open_ledger(workspace), spec_to_act_by(model, workspace, actor=actor)
     champion, now = ledger.slot(model), workspace.clock.now()
     limit = spec.decisions.max_age_days
     if limit is None or champion is None or champion.version is None or spec.decisions.dry_run:
@@ -207,7 +208,7 @@ def superseded_due(model: str, workspace: Workspace) -> list[int]:
     The newest one stays while the spec names it as the fallback; the time of one that was restored
     begins with that.
     """
-    ledger, spec = open_ledger(workspace), load_spec(model, workspace)
+    ledger, spec = open_ledger(workspace), spec_in_force(model, workspace)
     now, limit = workspace.clock.now(), timedelta(days=spec.retirement.keep_superseded_days)
     tenures = ledger.tenures(model)
     left = {one.version: after.since for one, after in pairwise(tenures)}

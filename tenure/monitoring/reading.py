@@ -38,7 +38,7 @@ from tenure.monitoring.window_pages import keep_page
 from tenure.records import Assignment, Candidate, Measure, Reading, Window
 from tenure.registry import open_ledger
 from tenure.registry.readings import sealed, window_key
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_in_force
 from tenure.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def read_window(model: str, window: Window, workspace: Workspace) -> Reading:
         ModelNotFound, BadSpec: there is no readable spec.
         NoChampion: nobody is in office.
     """
-    spec, ledger = load_spec(model, workspace), open_ledger(workspace)
+    spec, ledger = spec_in_force(model, workspace), open_ledger(workspace)
     slot = ledger.slot(model)
     if slot is None or slot.version is None:
         raise NoChampion(model=model)

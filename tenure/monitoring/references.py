@@ -32,7 +32,7 @@ from tenure.registry import open_ledger, open_store
 from tenure.registry.arrow import read_table
 from tenure.registry.frames import write_frame
 from tenure.registry.rows import Rows, read_rows
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_in_force
 from tenure.spec.loop import WindowSpec
 from tenure.spec.model import ModelSpec
 
@@ -100,7 +100,7 @@ def keep_reference(model: str, number: int, workspace: Workspace, *, actor: str)
     if original is not None:
         kept = keep_reference(model, original, workspace, actor=actor)
     else:
-        reference = _made(load_spec(model, workspace), version, evaluation, workspace)
+        reference = _made(spec_in_force(model, workspace), version, evaluation, workspace)
         kept = open_store(workspace).put_json(to_json(reference))
     return ledger.keep_reference(model, number, kept, actor=actor)
 

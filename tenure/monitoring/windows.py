@@ -18,7 +18,7 @@ from tenure.monitoring.late_labels import grown
 from tenure.monitoring.rows import is_logged, logged_rows
 from tenure.records import Assignment, Candidate, Reading, Snapshot, Window
 from tenure.registry import Ledger, open_ledger
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_in_force
 from tenure.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def due_windows(model: str, workspace: Workspace) -> list[Window]:
     Raises:
         ModelNotFound, BadSpec: there is no readable spec.
     """
-    spec, ledger = load_spec(model, workspace), open_ledger(workspace)
+    spec, ledger = spec_in_force(model, workspace), open_ledger(workspace)
     slot = ledger.slot(model)
     if not spec.monitoring.enabled or slot is None or slot.version is None:
         return []

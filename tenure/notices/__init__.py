@@ -17,6 +17,7 @@ from tenure.notices.texts import (
     about_decision,
     about_digest,
     about_halt,
+    about_orphan,
     about_restored,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "about_decision",
     "about_digest",
     "about_halt",
+    "about_orphan",
     "about_restored",
     "case_path",
     "send",

@@ -106,6 +106,18 @@ def about_restored(row: AuditRow, setting: Setting) -> Notice:
     return Notice(title=title, body=body, tone=Tone.INFO)
 
 
+def about_orphan(row: AuditRow, setting: Setting) -> Notice:
+    """Say that a model serves and has no spec any more."""
+    following = (
+        "Its windows are judged and its cases carried out as that spec says; nothing is trained. "
+        f"Put config/models/{setting.model}.yaml back, or retire the model: "
+        f'`tenure retire {setting.model} --to-fallback --reason "…"`.'
+    )
+    body = _body([_cut(row.reason)], following, setting, f"{setting.model}/index.html", stops=True)
+    title = f"{setting.model}: it serves and has no spec"
+    return Notice(title=title, body=body, tone=Tone.WARNING)
+
+
 def about_halt(row: AuditRow, setting: Setting) -> Notice:
     """Say that automation was halted, or may act again."""
     halted = row.kind == "automation_halted"

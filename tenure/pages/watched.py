@@ -17,7 +17,7 @@ from tenure.pages.svg import number
 from tenure.pages.watch_charts import Axis, Cell, Level, Point, columns_over_time, course
 from tenure.records import Action, Cause, Decision, Measure, Reading, Severity, Window
 from tenure.registry import Ledger
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_in_force
 from tenure.workspace import Workspace
 
 SHOWN_READINGS = 120
@@ -54,7 +54,7 @@ class Seen:
 def policy_if_any(model: str, workspace: Workspace) -> Policy | None:
     """Return what today's spec says about deciding, None where there is no readable spec."""
     try:
-        return policy_of(load_spec(model, workspace))
+        return policy_of(spec_in_force(model, workspace))
     except TenureError:
         return None
 

@@ -25,6 +25,7 @@ from tenure.records import (
 from tenure.registry import dump_estimator, open_ledger, open_store, register
 from tenure.registry.artifacts import check_manifest
 from tenure.registry.manifests import BOUND_LIBRARIES, library_versions
+from tenure.registry.specs import spec_in_force
 from tenure.retirement.checking import note_check
 from tenure.spec import build_pipeline, load_spec, model_names
 from tenure.spec.model import DeploymentSpec, ModelSpec, Task
@@ -154,7 +155,7 @@ def _registered(model: str, workspace: Workspace) -> tuple[int | None, list[int]
 def deployment_of(model: str, workspace: Workspace) -> DeploymentSpec:
     """Return how a model is deployed by today's spec, the defaults where it has none."""
     try:
-        return load_spec(model, workspace).deployment
+        return spec_in_force(model, workspace).deployment
     except TenureError:
         return DeploymentSpec()
 

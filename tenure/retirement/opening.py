@@ -17,7 +17,7 @@ from tenure.records import Action, Assignment, Case, CaseState, Cause, Stage, Ve
 from tenure.registry import open_ledger
 from tenure.registry.halts import is_automatic
 from tenure.retirement.fallbacks import deployment_of, fallback_of, is_fallback
-from tenure.retirement.policy import decisions_of, spec_digest, spec_of
+from tenure.retirement.policy import decisions_of, kept_spec, spec_of
 from tenure.spec import model_names
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def open_retirement(
         wanted = max(wanted, 1)
     asked: dict[str, Any] = {"successor": successor, "to_fallback": to_fallback}
     case = _case(model, number, slot, Cause.BUSINESS, reason, actor, workspace, wanted, asked)
-    evidence = spec_digest(model, workspace)
+    evidence = kept_spec(model, workspace, actor=actor)
     return open_ledger(workspace).open_case(case, actor=actor, evidence=evidence)
 
 
@@ -82,7 +82,8 @@ def open_superseded(model: str, number: int, workspace: Workspace, *, actor: str
     _check(model, number, slot, None, False, workspace)
     reason = f"Version {number} was replaced, and its time on standby is over."
     case = _case(model, number, slot, Cause.SUPERSEDED, reason, actor, workspace, 0, {})
-    return ledger.open_case(case, actor=actor, evidence=spec_digest(model, workspace))
+    evidence = kept_spec(model, workspace, actor=actor)
+    return ledger.open_case(case, actor=actor, evidence=evidence)
 
 
 def may_leave_vacant(case: Case, workspace: Workspace) -> bool:

@@ -1,4 +1,4 @@
-"""What does today's spec say about retiring, where there is a spec at all?"""
+"""What does the spec in force say about retiring, where there is a spec at all?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenure.errors import TenureError
 from tenure.records import digest_of
-from tenure.spec import load_spec
+from tenure.registry.specs import spec_digest, spec_in_force, spec_to_act_by
 from tenure.spec.loop import DecisionsSpec, RetirementSpec
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def spec_of(model: str, workspace: Workspace) -> ModelSpec | None:
-    """Return today's spec, or None where the model has none that can be read."""
+    """Return the spec in force, or None where the model has none that can be read."""
     try:
-        return load_spec(model, workspace)
+        return spec_in_force(model, workspace)
     except TenureError:
         return None
 
@@ -34,7 +34,12 @@ def decisions_of(model: str, workspace: Workspace) -> DecisionsSpec:
     return spec.decisions if spec else DecisionsSpec()
 
 
-def spec_digest(model: str, workspace: Workspace) -> str:
-    """Return the digest of today's whole spec, the standing approval that automation acts under."""
-    spec = spec_of(model, workspace)
-    return digest_of(spec.model_dump(mode="json") if spec else {"orphaned": model})
+def kept_spec(model: str, workspace: Workspace, *, actor: str) -> str:
+    """Keep the spec in force, the standing approval that automation acts under; return its digest.
+
+    Where there is none that can be read, the digest says so.
+    """
+    try:
+        return spec_digest(spec_to_act_by(model, workspace, actor=actor))
+    except TenureError:
+        return digest_of({"without a spec": model})

@@ -9,7 +9,8 @@ from datetime import timedelta
 from tenure.errors import TenureError
 from tenure.records import Action, AuditRow, Decision, Stage
 from tenure.registry import Ledger, open_ledger
-from tenure.spec import ModelSpec, load_spec, read_all
+from tenure.registry.specs import ORPHANED, spec_in_force
+from tenure.spec import ModelSpec, read_all
 from tenure.workspace import Workspace
 
 NO_OLDER_THAN = timedelta(days=3)
@@ -18,7 +19,7 @@ NO_OLDER_THAN = timedelta(days=3)
 DECIDED = ("warning_decided", "retrain_decided", "retirement_decided")
 OF_CASES = ("case_opened", "case_answered", "case_lapsed", "case_closed")
 OF_HALTS = ("automation_halted", "automation_resumed")
-TOLD = (*DECIDED, *OF_CASES, *OF_HALTS, "stage_changed")
+TOLD = (*DECIDED, *OF_CASES, *OF_HALTS, ORPHANED, "stage_changed")
 _OUT_OF_OFFICE = (Stage.RETIRED.value, Stage.ARCHIVED.value)
 
 
@@ -69,7 +70,7 @@ def notified(model: str | None, workspace: Workspace) -> tuple[str, ...]:
 def spec_if_any(model: str, workspace: Workspace) -> ModelSpec | None:
     """Return a model's spec, None where it has none or it cannot be read."""
     try:
-        return load_spec(model, workspace)
+        return spec_in_force(model, workspace)
     except TenureError:
         return None
 

@@ -20,12 +20,14 @@ from tenure.notices import (
     about_case,
     about_decision,
     about_halt,
+    about_orphan,
     about_restored,
     send,
 )
 from tenure.records import AuditRow, Case, Decision
 from tenure.registry import Ledger, open_ledger
 from tenure.registry.halts import is_automatic
+from tenure.registry.specs import ORPHANED
 from tenure.spec import read_all
 from tenure.telling.due import OF_HALTS, case_of, due_notices, spec_if_any
 from tenure.workspace import Workspace
@@ -108,6 +110,8 @@ def compose(row: AuditRow, ledger: Ledger, workspace: Workspace) -> Notice:
     setting = setting_of(row.model, ledger, workspace)
     if row.kind in OF_HALTS:
         return about_halt(row, setting)
+    if row.kind == ORPHANED:
+        return about_orphan(row, setting)
     if row.kind == "stage_changed":
         return about_restored(row, setting)
     case = case_of(row)

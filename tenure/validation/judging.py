@@ -25,8 +25,9 @@ from tenure.records import (
 from tenure.registry import open_store
 from tenure.registry.arrow import read_table, write_table
 from tenure.registry.frames import to_frame
+from tenure.registry.specs import spec_in_force
 from tenure.registry.times import row_times
-from tenure.spec import ModelSpec, load_spec
+from tenure.spec import ModelSpec
 from tenure.spec.document import Document
 from tenure.validation import builtin
 from tenure.validation.answers import Found, rejected_table, suite_findings
@@ -50,7 +51,7 @@ def validate(staged: Staged, workspace: Workspace) -> ValidationReport:
         ModelNotFound, BadSpec: the spec cannot be read.
         ObjectMissing, ObjectDamaged: the staged rows are gone.
     """
-    spec = load_spec(staged.model, workspace)
+    spec = spec_in_force(staged.model, workspace)
     suite = digest_of(spec.suite) if spec.suite is not None else "built-in"
     found = list(staged.violations)
     by_rule = Found()

@@ -17,10 +17,13 @@ from flows.monitor import monitor
 from flows.restore import restore
 from flows.retire import retire
 from flows.train import train
-from tasks import events, runs
+from tasks import events, reconciling, runs
+from tenure import telling
 from tenure.errors import CaseIsOver, CaseNotFound, StillInOffice
 from tenure.records import Action, CaseState, Cause, Stage
 from tenure.registry import close_ledger, open_ledger
+from tenure.registry.specs import keep_spec
+from tenure.spec import load_spec
 from tenure.workspace import open_workspace
 from tests.acceptance.conftest import SPEC
 from tests.flows.conftest import case, drop
@@ -341,3 +344,21 @@ def test_a_decision_waits_in_the_outbox_while_the_server_is_down(watched, monkey
     told = events.as_event(row)
     assert told["payload"]["case"] == ledger.open_case_of("loans").id
     assert events.tell(watched) == 1
+
+
+def test_a_model_whose_spec_is_gone_is_watched_and_retired_by_its_last(watched):
+    write_spec(watched, "notify: {to: [HOOK]}\n")
+    keep_spec(load_spec("loans", watched), watched, actor="system:test")
+    (watched.models_folder / "loans.yaml").unlink()
+    assert telling.due_notices("loans", watched) == []
+    reconciling.look_after_specs.fn(watched)
+    next_batch(watched, flipped=True)
+    assert "retire" in monitor("loans", return_state=True).message
+    (reading,) = open_ledger(watched).readings("loans")
+    assert reading.labelled_rows == 1000
+    assert retire("loans", return_state=True).name == "Completed"
+    assert champion(watched) == FALLBACK
+    orphaned, closed = telling.due_notices("loans", watched)
+    assert (orphaned.row.kind, orphaned.to) == ("model_orphaned", ("HOOK",))
+    assert closed.row.kind == "case_closed"
+    assert train("loans", return_state=True).name == "Failed"

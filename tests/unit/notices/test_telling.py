@@ -14,7 +14,9 @@ from tenure.records import Action, CaseState, Cause, Stage
 from tenure.registry import open_ledger
 from tenure.registry.chain import Line
 from tenure.registry.fold import differences, fold, read_state
+from tenure.registry.specs import keep_spec, note_orphans
 from tenure.registry.tables import audit
+from tenure.spec import load_spec
 from tenure.telling import due_notices, tell, tell_week
 from tenure.workspace import Workspace
 from tests.unit.notices.receivers import Receiver
@@ -331,3 +333,16 @@ def test_the_state_is_still_the_fold_of_the_record(told: Workspace) -> None:
         folded, unlawful = fold(lines)
         assert unlawful == []
         assert differences(folded, read_state(connection)) == []
+
+
+def test_the_owner_of_an_orphaned_model_is_told_once(told: Workspace) -> None:
+    post = Post()
+    keep_spec(load_spec("fraud", told), told, actor=ROBOT)
+    (told.models_folder / "fraud.yaml").unlink()
+    for _ in range(2):
+        note_orphans(told, actor=ROBOT)
+        tell("fraud", told, actor=ROBOT, send=post)
+    assert post.titles == ["fraud: it serves and has no spec"]
+    said = post.sent[0][1].body
+    assert "owner: risk@bank.example" in said
+    assert "nothing is trained" in said
