@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.choices import Model
+from flows.choices import Model, Workers
 from tasks import outcomes, runs, serving
 from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
@@ -21,15 +21,19 @@ from tenure.workspace import open_workspace
     persist_result=False,
 )
 @storing_nothing
-def score(model: Model) -> State:
+def score(model: Model, workers: Workers | None = None) -> State:
     """Score the files that wait for a model.
 
     Args:
         model: The model that scores; its spec names source and destination.
+        workers: How many processes of this machine score, whatever the spec says, also where it
+            names a cluster; what the spec says if left empty.
     """
     workspace, actor = open_workspace(), runs.actor()
+    if halt := runs.halt_of(model, workspace, actor):
+        return outcomes.skipped(halt)
     with runs.alone("score", model, workspace) as lease:
         if lease is None:
             return outcomes.skipped(f"Another run scores for '{model}'.")
-        summary = serving.score(model, workspace, actor)
+        summary = serving.score(model, workspace, actor, workers)
     return outcomes.scored(model, summary)

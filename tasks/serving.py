@@ -13,17 +13,24 @@ from tenure.records import Assignment
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tenure.serving import Acknowledgement, ScoreSummary
+    from tenure.serving import Acknowledgement, ScoreSummary, Standing
 
 ROLL_OUT_S = 60.0
 
 
 @task(name="score", task_run_name="score-{model}", timeout_seconds=12 * 3600, **RETRIED)
 @telling_little
-def score(model: str, workspace: Workspace, actor: str) -> ScoreSummary:
+def score(
+    model: str, workspace: Workspace, actor: str, workers: int | None = None
+) -> ScoreSummary:
     """Predict the files that wait for a model, each output once."""
     bar = shown.Progress(f"scoring-{model}", f"Files of {model} that are scored")
-    return serving.score(model, workspace, actor=actor, progress=bar.show)
+
+    def tell(standing: Standing) -> None:
+        words = f"{standing.partitions} of {standing.of} files of {model}, {standing.rows:,} rows"
+        bar.say(standing.share, words, is_over=standing.partitions == standing.of)
+
+    return serving.score(model, workspace, actor=actor, progress=tell, workers=workers)
 
 
 @task(name="roll out", task_run_name="roll-out-{placed.model}", timeout_seconds=300, **RETRIED)

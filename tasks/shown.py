@@ -8,6 +8,7 @@ Nothing here holds a value out of a row.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EVERY_S = 1.0
 SIGN = {Outcome.PASS: "✓", Outcome.WARN: "!", Outcome.FAIL: "✗", Outcome.UNKNOWN: "?"}
 
 
@@ -114,12 +116,21 @@ class Progress:
 
     def __init__(self, key: str, description: str) -> None:
         self.bar = show(create_progress_artifact, progress=0, key=key, description=description)
+        self._said_at = time.monotonic()
 
     def show(self, done: int, total: int, _next: str = "") -> None:
         """Say how far it has come."""
         if self.bar is not None:
             share = 100 * done / max(total, 1)
             show(update_progress_artifact, artifact_id=self.bar, progress=share)
+
+    def say(self, share: float, words: str, *, is_over: bool) -> None:
+        """Say how far it has come (0 to 1), in words too; at most once a second but at the end."""
+        if self.bar is None or not (is_over or time.monotonic() - self._said_at > EVERY_S):
+            return
+        self._said_at = time.monotonic()
+        said = {"progress": 100 * min(share, 1.0), "description": words}
+        show(update_progress_artifact, artifact_id=self.bar, **said)
 
 
 def _number(value: float | None) -> str:

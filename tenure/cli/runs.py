@@ -173,6 +173,12 @@ def train(
 
 def score(
     model: Model,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", help="Processes of this machine; what the spec says if not given.", min=1
+        ),
+    ] = None,
     no_follow: NoFollow = False,
     *,
     workspace: WorkspaceFolder = None,
@@ -181,7 +187,8 @@ def score(
     """Predict the files that wait in a model's scoring source."""
     place = open_workspace(workspace, project)
     load_spec(model, place)
-    return _carry_out("score", {"model": model}, place, follow=not no_follow)
+    asked = {"model": model, "workers": workers}
+    return _carry_out("score", asked, place, follow=not no_follow)
 
 
 def monitor(
@@ -341,7 +348,11 @@ COMMANDS = {
         show=_show,
         examples=("tenure train fraud", "tenure train fraud --require-promotion"),
     ),
-    "score": Command(function=score, show=_show, examples=("tenure score fraud",)),
+    "score": Command(
+        function=score,
+        show=_show,
+        examples=("tenure score fraud", "tenure score fraud --workers 8"),
+    ),
     "monitor": Command(function=monitor, show=_show, examples=("tenure monitor fraud",)),
     "retire": Command(
         function=retire,

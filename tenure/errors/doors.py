@@ -12,6 +12,20 @@ class ScoringRefused(BadInput):
     remedy = "Look at `scoring` in config/models/{model}.yaml."
 
 
+class SlotVacant(RefusedByState):
+    """There was a champion, and nobody is in office now."""
+
+    says = "Nobody is in office for '{model}' since {since} UTC: {why} Nothing was written."
+    remedy = "`tenure restore {model}` or `tenure deploy {model}` puts a version there."
+
+
+class ClusterUnreachable(Unreachable):
+    """The cluster that is to score cannot be used."""
+
+    says = "The Dask cluster at {address} cannot be used: {detail}. Nothing was written."
+    remedy = "`--workers N` scores on this machine."
+
+
 class BadRequest(BadInput):
     """What was sent for a prediction is not what the model takes."""
 
@@ -192,3 +206,9 @@ class BadKeyAsked(BadInput):
     """A key was asked for that would be of no use."""
 
     says = "{what} is {got}; wanted {wanted}. No key was made."
+
+
+class BadServing(BadInput):
+    """The prediction server was told something that it cannot do."""
+
+    says = "{what}: got {got}; wanted {wanted}. Nothing listens."

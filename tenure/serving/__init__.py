@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenure.predictions.status import Acknowledgement, read_statuses, wait_until_serving
+    from tenure.serving.batch.scoring import ScoreSummary, Standing, score
     from tenure.serving.building import build_app
     from tenure.serving.offline import predict_offline
-    from tenure.serving.scoring import ScoreSummary, score
     from tenure.serving.server import serve
 
 __all__ = [
     "Acknowledgement",
     "ScoreSummary",
+    "Standing",
     "build_app",
     "predict_offline",
     "read_statuses",
@@ -24,11 +25,12 @@ __all__ = [
 
 _HOME = {
     "Acknowledgement": "tenure.predictions.status",
-    "ScoreSummary": "scoring",
+    "ScoreSummary": "tenure.serving.batch.scoring",
+    "Standing": "tenure.serving.batch.scoring",
     "build_app": "building",
     "predict_offline": "offline",
     "read_statuses": "tenure.predictions.status",
-    "score": "scoring",
+    "score": "tenure.serving.batch.scoring",
     "serve": "server",
     "wait_until_serving": "tenure.predictions.status",
 }

@@ -266,6 +266,10 @@ class ScoringSpec(Section):
     """A folder or an fsspec URL for the predictions, outside the source."""
     pattern: str = "*"
     """Which names in the source are files to predict for, as a glob."""
+    workers: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """How many processes of this machine score, 1: the run's own; by default as many as pay."""
+    cluster: Annotated[str, Field(pattern=r"^(tcp|tls|ws|wss|ucx)://\S+$")] | None = None
+    """The address of a Dask scheduler whose workers score, such as tcp://10.0.0.7:8786."""
 
 
 class SchedulesSpec(Section):

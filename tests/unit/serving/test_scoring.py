@@ -15,7 +15,7 @@ import pytest
 
 from tenure.errors import NoChampion, ScoringRefused
 from tenure.serving import predict_offline, score
-from tenure.serving import scoring as scoring_module
+from tenure.serving.batch import computing, partitions
 from tenure.workspace import Workspace
 from tests.unit.serving import lives
 
@@ -124,7 +124,7 @@ def test_a_bad_file_is_named_and_the_others_are_scored(living: Workspace) -> Non
     assert len(predicted(living)) == 7
 
 
-@pytest.mark.parametrize("stage", ["the second file", "fsync", "replace", "unlink"])
+@pytest.mark.parametrize("stage", ["the second file", "fsync", "link", "replace", "unlink"])
 def test_a_killed_run_is_finished_by_the_next(
     living: Workspace, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
@@ -135,8 +135,8 @@ def test_a_killed_run_is_finished_by_the_next(
         os.kill(os.getpid(), signal.SIGKILL)
 
     def doomed() -> None:
-        def progress(done: int, total: int, name: str) -> None:
-            if done == 1:
+        def progress(standing: Standing) -> None:
+            if standing.partitions == 1:
                 die()
 
         match stage:
@@ -145,7 +145,7 @@ def test_a_killed_run_is_finished_by_the_next(
             case "unlink":
                 monkeypatch.setattr(Path, "unlink", die)
             case _:
-                monkeypatch.setattr(f"tenure.serving.outlets.os.{stage}", die)
+                monkeypatch.setattr(f"tenure.serving.batch.folders.os.{stage}", die)
         score("price", living, actor=lives.ACTOR)
 
     assert _in_child(doomed) == -signal.SIGKILL
@@ -159,9 +159,9 @@ def test_a_killed_run_is_finished_by_the_next(
 def test_a_large_file_is_scored_in_chunks_by_one_version(
     living: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring_module, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(partitions, "CHUNK_ROWS", 3)
     put(living, "a.parquet")
-    real = scoring_module._chunk
+    real = computing._answer
     started = []
 
     def moves_meanwhile(rows: Any, start: int, *rest: Any) -> Any:
@@ -170,7 +170,7 @@ def test_a_large_file_is_scored_in_chunks_by_one_version(
             lives.promote(living, 2, "price")
         return real(rows, start, *rest)
 
-    monkeypatch.setattr(scoring_module, "_chunk", moves_meanwhile)
+    monkeypatch.setattr(computing, "_answer", moves_meanwhile)
     assert score("price", living, actor=lives.ACTOR).versions == (1,)
     found = predicted(living)
     assert started == [0, 3, 6]
