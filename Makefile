@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 
 .PHONY: all install demo test check types lint contracts fmt docs lock trial sweep bench \
-	bench-pipeline bench-registry bench-gate bench-loop pythons clean
+	bench-pipeline bench-registry bench-gate bench-loop bench-serving soak pythons clean
 
 all: check test
 
@@ -79,6 +79,13 @@ bench-registry: install
 
 bench-loop: install
 	@$(BIN)/python -m benchmarks.loop
+
+bench-serving: install
+	@$(BIN)/python -m benchmarks.serving
+
+# Ten minutes of load, swaps, killed workers and a full disk; the suite plays a short one.
+soak: install
+	@$(BIN)/python -m benchmarks.soak
 
 bench: bench-gate bench-registry bench-pipeline bench-loop
 

@@ -4,7 +4,6 @@ import os
 
 import bentoml
 import joblib
-import numpy as np
 import pandas as pd
 
 IS_BATCHING = os.environ.get("BENCH_MODE") == "batching"
@@ -16,5 +15,6 @@ class Model:
         self.model = joblib.load(os.environ["BENCH_MODEL"])
 
     @bentoml.api(batchable=IS_BATCHING, max_batch_size=2000, max_latency_ms=1000)
-    def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        return self.model.predict_proba(rows)
+    def predict(self, rows: list[dict]) -> list[list[float]]:
+        # Its batches of frames cannot be joined (sizes are tuples to it); lists can.
+        return self.model.predict_proba(pd.DataFrame(rows)).tolist()
