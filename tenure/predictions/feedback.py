@@ -71,15 +71,10 @@ class FeedbackSpool:
     def __init__(self, folder: Path, limits: FeedbackLimits | None = None) -> None:
         self.folder = folder
         self.limits = limits or FeedbackLimits()
-        self._waiting: queue.Queue[tuple[dict[str, Any], Future[None]] | None] = queue.Queue(
-            self.limits.waiting
-        )
+        self._waiting: queue.Queue[tuple[dict[str, Any], Future[None]] | None] = queue.Queue()
         self._file: FrameFile | None = None
-        self._thread = threading.Thread(target=self._write_on, name="tenure-feedback", daemon=True)
-
-    def start(self) -> None:
-        """Begin to write."""
-        self._thread.start()
+        self._guard = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def put(self, model: str, said: Sequence[Said], *, key: str) -> Future[None]:
         """Take what was said; done once it outlives a loss of power, an OSError if it cannot.
@@ -92,6 +87,8 @@ class FeedbackSpool:
         Raises:
             FeedbackFull: too much waits.
         """
+        if self._waiting.qsize() >= self.limits.waiting:
+            raise FeedbackFull
         line = {
             "kind": "said",
             "model": model,
@@ -102,18 +99,26 @@ class FeedbackSpool:
             ],
         }
         done: Future[None] = Future()
-        try:
-            self._waiting.put_nowait((line, done))
-        except queue.Full:
-            raise FeedbackFull from None
+        self._waiting.put((line, done))
+        self._begin()
         return done
 
     def close(self) -> None:
         """Write what waits, and end the file."""
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._waiting.put(None)
             self._thread.join()
+            self._thread = None
         self._end()
+
+    def _begin(self) -> None:
+        # Most models never hear anything: the thread begins with the first word.
+        with self._guard:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._write_on, name="tenure-feedback", daemon=True
+                )
+                self._thread.start()
 
     def _write_on(self) -> None:
         while True:

@@ -38,13 +38,22 @@ _OPEN = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/heal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: the name and id of the key; both empty where no key is wanted."""
+    """Who asks.
+
+    Attributes:
+        name: of the key; empty where none was wanted.
+        key: its id.
+        is_stranger: whether a key is wanted elsewhere and none was shown here: told no more than
+            a probe needs.
+    """
 
     name: str = ""
     key: str = ""
+    is_stranger: bool = False
 
 
 ANYBODY = Caller()
+STRANGER = Caller(is_stranger=True)
 
 
 class Failures:
@@ -149,8 +158,10 @@ class Access:
         if _IN_QUERY.search(query):
             detail = "A key must not stand in an address: addresses are logged. Revoke this one."
             raise Problem(400, "key-in-address", detail, headers=[CLOSE])
-        if not self.is_on or path in _OPEN:
+        if not self.is_on:
             return ANYBODY
+        if path in _OPEN:
+            return STRANGER
         matched = _MODEL.match(path)
         model = None if matched is None else matched[1]
         basic = method in ("GET", "HEAD") and role_of(path) is Role.ADMIN

@@ -19,6 +19,7 @@ from tenure.errors import TenureError
 from tenure.serving import answers, v1
 from tenure.serving.bodies import CLOSE, ClientLeft, Receive
 from tenure.serving.core import Core
+from tenure.serving.cycles import Cycle
 from tenure.serving.doors import Answer, Door, Request, only
 from tenure.serving.folder import read_page
 from tenure.serving.hosts import host_of
@@ -31,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
+
+_MANY_HOSTS = 100
 
 
 class Site:
@@ -52,19 +55,21 @@ class Site:
             case "/health/live":
                 return 200, [answers.JSON], b'{"status":"live"}'
             case "/health/ready":
-                return self._ready()
+                return self._ready(request)
             case "/":
                 return 307, [(b"location", b"/pages/index.html")], b""
         name = path.removeprefix("/pages/")
         body, headers = await asyncio.to_thread(read_page, self._pages, name)
         return 200, headers, body
 
-    def _ready(self) -> Answer:
+    def _ready(self, request: Request) -> Answer:
         core = self._core
         log = {"dropped": core.log.dropped, "trouble": core.log.trouble}
         status, body = answers.readiness(
             core.router.standing, is_draining=core.is_draining, log=log
         )
+        if getattr(request.caller, "is_stranger", False):
+            body = b'{"status":"ready"}' if status == 200 else b'{"status":"not ready"}'
         return status, [answers.JSON], body
 
     def refuse(self, problem: Problem) -> Answer:
@@ -101,6 +106,7 @@ class Application:
         self.admission: Admission | None = None
         self.metrics: Metrics | None = None
         self._started, self._stopped = started, stopped
+        self._hosts_seen: set[bytes | None] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's request, or the server's start and stop (ASGI 3)."""
@@ -140,9 +146,11 @@ class Application:
         except ClientLeft:
             _log.info("a client left before its answer")
             return
-        headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        cycle = Cycle.of(send)
+        if cycle is None or not cycle.respond(status, headers, body):
+            headers = [*headers, (b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
         if self.metrics is not None:
             self._count(self.metrics, door, request, status, time.perf_counter() - began_at)
 
@@ -156,12 +164,19 @@ class Application:
             slot = by.slot.value
             metrics.answered(door, by.model, by.version, slot, status, seconds, request.rows)
 
+    def _check_host(self, host: bytes | None) -> None:
+        if host is None or host_of(host) not in self.hosts:
+            detail = "This server is not known by the name in the Host header."
+            raise Problem(421, "wrong-host", detail, headers=[CLOSE])
+        if len(self._hosts_seen) < _MANY_HOSTS:
+            self._hosts_seen.add(host)
+
     async def _answer(self, request: Request) -> tuple[str, Answer]:
         name, refuse = "site", v1.refuse
         try:
-            if host_of(request.headers.get(b"host")) not in self.hosts:
-                detail = "This server is not known by the name in the Host header."
-                raise Problem(421, "wrong-host", detail, headers=[CLOSE])
+            host = request.headers.get(b"host")
+            if host not in self._hosts_seen:
+                self._check_host(host)
             if self.admission is not None:
                 request.caller = self.admission.admit(
                     request.method, request.path, request.query, request.headers, request.client

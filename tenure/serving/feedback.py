@@ -47,6 +47,8 @@ class FeedbackDoor:
         metrics: counts it.
     """
 
+    name = "feedback"
+
     def __init__(self, core: Core, spool: FeedbackSpool, access: Access, metrics: Metrics) -> None:
         self._core, self._spool, self._access, self._metrics = core, spool, access, metrics
 

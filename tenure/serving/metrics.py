@@ -7,6 +7,7 @@ somebody asks. Each process puts its numbers into the spool, and whoever is aske
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,7 @@ class Metrics:
 
     Attributes:
         counters: by name and labels, what only grows, beside what has a method of its own.
+        waiting: returns how many requests are being answered.
     """
 
     def __init__(self) -> None:
@@ -57,7 +59,7 @@ class Metrics:
         self._batches = Histogram(ROWS)
         self._loads: dict[str, Histogram] = {}
         self.counters: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
-        self.in_flight = 0
+        self.waiting: Callable[[], int] = int
 
     def answered(
         self,
@@ -67,7 +69,7 @@ class Metrics:
         slot: str,
         status: int,
         seconds: float,
-        rows: int,
+        rows: int = 0,
     ) -> None:
         """Count one request that was answered or refused.
 
@@ -124,7 +126,7 @@ class Metrics:
                 [name, [list(pair) for pair in labels], value]
                 for (name, labels), value in list(self.counters.items())
             ],
-            "in_flight": self.in_flight,
+            "in_flight": self.waiting(),
         }
 
 

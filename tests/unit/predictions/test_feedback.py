@@ -34,7 +34,6 @@ CHANGED = Said(
 
 def keep(place: Workspace, model: str, said: list[Said]) -> None:
     spool = FeedbackSpool(feedback_spool(place))
-    spool.start()
     spool.put(model, said, key="k").result(timeout=60)
     spool.close()
 
@@ -43,7 +42,6 @@ def test_what_was_acknowledged_is_read_before_and_after_it_was_carried_over(
     place: Workspace,
 ) -> None:
     spool = FeedbackSpool(feedback_spool(place))
-    spool.start()
     spool.put("fraud", LABELS, key="k").result(timeout=60)
     spool.put("price", [Said(kind=LABEL, id="r-0", value=2.5)], key="").result(timeout=60)
     spool.put("fraud", [CHANGED], key="k").result(timeout=60)
@@ -85,7 +83,6 @@ def test_a_disk_that_takes_nothing_is_said_and_the_next_one_is_kept(place: Works
     spool = FeedbackSpool(feedback_spool(place))
     feedback_spool(place).parent.mkdir(parents=True)
     feedback_spool(place).write_text("in the way")
-    spool.start()
     with pytest.raises(OSError):
         spool.put("fraud", LABELS, key="").result(timeout=60)
     feedback_spool(place).unlink()
@@ -95,10 +92,7 @@ def test_a_disk_that_takes_nothing_is_said_and_the_next_one_is_kept(place: Works
 
 
 def test_too_much_at_once_is_refused(place: Workspace) -> None:
-    spool = FeedbackSpool(feedback_spool(place), FeedbackLimits(waiting=1))
-    kept = spool.put("fraud", LABELS, key="")
+    spool = FeedbackSpool(feedback_spool(place), FeedbackLimits(waiting=0))
     with pytest.raises(FeedbackFull):
         spool.put("fraud", LABELS, key="")
-    spool.start()
-    kept.result(timeout=60)
     spool.close()

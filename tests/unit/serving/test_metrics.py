@@ -120,7 +120,7 @@ def test_series_are_bounded_whatever_comes() -> None:
 def test_processes_are_added_up() -> None:
     one, two = some(), some()
     two.answered("v1", "fraud", 4, "challenger", 200, 0.1, 1)
-    one.in_flight, two.in_flight = 3, 4
+    one.waiting, two.waiting = lambda: 3, lambda: 4
     found = said(added([orjson.loads(orjson.dumps(each.snapshot())) for each in (one, two)]))
     fraud = 'door="v1",model="fraud",version="3",slot="champion"'
     assert found[f'tenure_requests_total{{{fraud},code="200"}}'] == 8
@@ -137,7 +137,7 @@ from tenure.serving.publishing import MetricsFile
 from tenure.workspace import open_workspace
 metrics = Metrics()
 metrics.answered("v1", "fraud", 3, "champion", 200, 0.001, 5)
-metrics.in_flight = 9
+metrics.waiting = lambda: 9
 MetricsFile(open_workspace(sys.argv[1], sys.argv[2]), metrics).write()
 """
 
