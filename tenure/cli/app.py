@@ -70,6 +70,15 @@ VERBS: dict[str, Verb] = {
             "readmit": "Let a refused batch be judged again.",
         },
     ),
+    "key": Verb(
+        "keys",
+        "Make, list and revoke keys of the prediction server.",
+        {
+            "add": "Make a key; it is shown once.",
+            "list": "List the keys.",
+            "revoke": "Let a key open nothing any more.",
+        },
+    ),
     "verify": Verb("keeping", "Check the whole record and every stored byte."),
     "backup": Verb("keeping", "Write all state into one file."),
     "restore-backup": Verb("keeping", "Put a backup in place of the state."),
