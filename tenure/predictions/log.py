@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_SLOT, _SHADOW = "slot", "shadow"
 _LONGEST_SPOOL = timedelta(days=7)
 """A spool file is closed long before; rows of a file begun earlier are none of a later time."""
 
@@ -87,6 +88,7 @@ def read(
     *,
     version: int | None = None,
     columns: Sequence[str] | None = None,
+    shadows: bool = False,
 ) -> pd.DataFrame:
     """Return the logged predictions of a model, oldest first; what is still in the spool as well.
 
@@ -100,6 +102,7 @@ def read(
         until: aware; rows before it.
         version: only what this version answered; None for all.
         columns: which columns, beside id and at, as far as they are there; None for all.
+        shadows: whether what a shadow said, which nobody was answered, is read too.
     """
     import pandas as pd
 
@@ -114,9 +117,12 @@ def read(
         if spooled[path].line["model"] == model and version in (None, spooled[path].line["version"])
     ]
     wanted = None if columns is None else [*dict.fromkeys(["id", "at", *columns])]
-    tables = [_load(path, wanted) for path in kept]
-    tables += [_picked(_table(part), wanted) for part in fresh]
-    frames = [_between(table, since, until) for table in tables]
+    looked_at = None if wanted is None else [*dict.fromkeys([*wanted, _SLOT])]
+    tables = [_load(path, looked_at) for path in kept]
+    tables += [_picked(_table(part), looked_at) for part in fresh]
+    if not shadows:
+        tables = [_without_shadows(table) for table in tables]
+    frames = [_between(_picked(table, wanted), since, until) for table in tables]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
         plain = ["id", "at", "model", "version", "epoch", "prediction"]
@@ -167,6 +173,12 @@ def _picked(table: pa.Table, wanted: Sequence[str] | None) -> pa.Table:
     if wanted is None:
         return table
     return table.select([name for name in wanted if name in table.column_names])
+
+
+def _without_shadows(table: pa.Table) -> pa.Table:
+    import pyarrow.compute as pc
+
+    return table.filter(pc.field(_SLOT) != _SHADOW)
 
 
 def _between(table: pa.Table, since: datetime | None, until: datetime | None) -> pd.DataFrame:

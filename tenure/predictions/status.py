@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 import psutil
 
+from tenure.records import Slot
 from tenure.workspace import Workspace
 
 BEAT_S = 2.0
@@ -46,6 +47,12 @@ class ServerStatus:
         held: by model, versions that have left and that requests in flight still hold.
         freed: by model, the version that left memory last: `{"version", "bytes", "at"}`.
         asked_gone: by model and version, how often a retired version was asked for.
+        beside: by model and slot, `{"version", "epoch"}` of challengers and shadows in memory.
+        obstacles_beside: `{"model", "slot", "version", "epoch", "reason"}` of those that are not.
+        tallies: `{"model", "slot", "version", "epoch", "answered", "failed"}` since the start, in
+            requests.
+        shadowed: requests that shadows were asked (`mirrored`), that were `dropped` as the queue
+            was full, and that were `unfit` as a shadow takes other columns.
     """
 
     pid: int
@@ -62,6 +69,10 @@ class ServerStatus:
     held: dict[str, list[int]] = field(default_factory=dict)
     freed: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked_gone: dict[str, dict[str, int]] = field(default_factory=dict)
+    beside: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    obstacles_beside: list[dict[str, Any]] = field(default_factory=list)
+    tallies: list[dict[str, Any]] = field(default_factory=list)
+    shadowed: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +139,11 @@ def wait_until_serving(
     workspace: Workspace,
     timeout_s: float = 30.0,
     *,
+    slot: Slot = Slot.CHAMPION,
     every_s: float = 0.05,
     clock: Callable[[], float] = time.monotonic,
 ) -> Acknowledgement:
-    """Wait until every living prediction server serves an epoch of a model, or a later one.
+    """Wait until every living prediction server serves an epoch of a slot, or a later one.
 
     Ends early where no server lives (nothing is to be waited for) and where each process that does
     not serve it has said why it cannot. Never raises: the slot has moved already, and the answer
@@ -139,22 +151,25 @@ def wait_until_serving(
     """
     began = clock()
     while True:
-        found = _acknowledged(model, epoch, workspace, clock() - began)
+        found = _acknowledged(model, slot, epoch, workspace, clock() - began)
         stuck = found.serving + len(found.refused) >= found.processes
         if found.is_complete or stuck or found.waited_s >= timeout_s:
             return found
         time.sleep(every_s)
 
 
-def _acknowledged(model: str, epoch: int, workspace: Workspace, waited_s: float) -> Acknowledgement:
+def _acknowledged(
+    model: str, slot: Slot, epoch: int, workspace: Workspace, waited_s: float
+) -> Acknowledgement:
     statuses = [each for each in read_statuses(workspace) if not each.is_draining]
     serving = 0
     refused = []
     for status in statuses:
-        served, obstacle = status.serving.get(model), status.obstacles.get(model)
-        if (served is not None and served.epoch >= epoch) or status.vacant.get(model, 0) >= epoch:
+        if _serves(status, model, slot) >= epoch:
             serving += 1
-        elif obstacle is not None and obstacle["epoch"] >= epoch:
+            continue
+        obstacle = _obstacle(status, model, slot)
+        if obstacle is not None and obstacle["epoch"] >= epoch:
             refused.append(f"Process {status.pid}: {obstacle['reason']}")
     return Acknowledgement(
         model=model,
@@ -164,6 +179,21 @@ def _acknowledged(model: str, epoch: int, workspace: Workspace, waited_s: float)
         refused=tuple(refused),
         waited_s=waited_s,
     )
+
+
+def _serves(status: ServerStatus, model: str, slot: Slot) -> int:
+    """Return at which epoch a process serves a slot, 0 if it does not."""
+    if slot is Slot.CHAMPION:
+        served = status.serving.get(model)
+        return max(served.epoch if served else 0, status.vacant.get(model, 0))
+    return status.beside.get(model, {}).get(slot.value, {}).get("epoch", 0)
+
+
+def _obstacle(status: ServerStatus, model: str, slot: Slot) -> dict[str, Any] | None:
+    if slot is Slot.CHAMPION:
+        return status.obstacles.get(model)
+    there = (e for e in status.obstacles_beside if (e["model"], e["slot"]) == (model, slot.value))
+    return next(there, None)
 
 
 def now_text() -> str:

@@ -33,7 +33,7 @@ class Admission(Protocol):
 class Shadows(Protocol):
     """Lets a shadow answer what the champion has answered already."""
 
-    def mirror(self, shadow: Reference, ask: Ask) -> None:
+    def mirror(self, answered: Reference, ask: Ask) -> None:
         """Take a request over, or drop and count it; never waits, never raises."""
         ...
 

@@ -8,7 +8,7 @@ One reference is held from the first step to the last.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,13 @@ from tenure.serving.engine import Engine
 from tenure.serving.limits import Limits
 from tenure.serving.router import GONE, Reference, Router
 from tenure.serving.runtime import Predicted, Runtime
+from tenure.serving.tallying import Tally
 
 if TYPE_CHECKING:
     from tenure.serving.companions import Guarding, Shadows
 
 Read = Callable[[bytes, Runtime], Ask]
+NO_HEADERS: Mapping[bytes, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Core:
         self.log = log
         self.limits = limits
         self.engine = Engine(log, limits)
+        self.tally = Tally()
         self.guarding: Guarding | None = None
         self.shadows: Shadows | None = None
         self.is_draining = False
@@ -83,15 +86,20 @@ class Core:
             Problem: what the client reads instead.
             ClientLeft: there is nobody to answer.
         """
-        reference = await self.find(model, version, is_prediction=True)
+        reference = await self.find(model, version, is_prediction=True, headers=request.headers)
         request.reference = reference
         body = await read_body(request.headers, request.receive, self.limits)
         ask = read(body, reference.runtime)
         request.rows = ask.rows
-        if self.guarding is None:
-            found, flags = await self.engine.answer(reference, ask, request.receive), None
-        else:
-            found, flags = await self._guarded(self.guarding, reference, ask, request)
+        try:
+            if self.guarding is None:
+                found, flags = await self.engine.answer(reference, ask, request.receive), None
+            else:
+                found, flags = await self._guarded(self.guarding, reference, ask, request)
+        except Exception as error:
+            self.tally.raised(reference, error)
+            raise
+        self.tally.answered(reference)
         if self.shadows is not None:
             self.shadows.mirror(reference, ask)
         return Outcome(reference, ask, found, flags)
@@ -106,21 +114,27 @@ class Core:
         found = await self.engine.answer(reference, ask, request.receive)
         return found, guards.judge(ask, found) or seen
 
-    async def find(self, model: str, version: str | None, *, is_prediction: bool) -> Reference:
+    async def find(
+        self,
+        model: str,
+        version: str | None,
+        *,
+        is_prediction: bool,
+        headers: Mapping[bytes, bytes] = NO_HEADERS,
+    ) -> Reference:
         """Return what answers at an address.
 
         Raises:
             Problem: nothing does; it says why.
         """
-        reference = self.router.reference(model)
+        if version is None and model in self.router.standing.closed:
+            raise absent.closed(model, self.router.standing)
+        found = self.router.pick(model, version, headers)
+        if found is not None:
+            return found
         if version is None:
-            if model in self.router.standing.closed:
-                raise absent.closed(model, self.router.standing)
-            if reference is None:
-                raise absent.without(model, self.router.standing)
-            return reference
-        if reference is not None and reference.version == int(version):
-            return reference
+            raise absent.without(model, self.router.standing)
+        reference = self.router.reference(model)
         stage = await asyncio.to_thread(self.router.stage, model, int(version))
         if stage in GONE and is_prediction:
             self.gone.add(model, version)

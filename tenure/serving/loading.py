@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from tenure.errors import ArtifactRefused, LedgerMissing, TenureError, VersionNotFound
-from tenure.records import Assignment, Column, GateVerdict, Stage, Version
+from tenure.records import Assignment, Column, GateVerdict, Slot, Stage, Version
 from tenure.registry import load_version, open_ledger, open_store
 from tenure.registry.agreement import must_agree
 from tenure.registry.artifacts import check_golden, check_manifest, named
@@ -23,6 +23,7 @@ from tenure.registry.manifests import Manifest
 from tenure.registry.opening import format_file, ledger_file
 from tenure.serving.rules import ServingRules, rules_of
 from tenure.serving.runtime import Runtime
+from tenure.serving.standing import Seen
 from tenure.spec import load_spec
 from tenure.workspace import Workspace
 
@@ -144,14 +145,14 @@ class Closing:
 
 
 class LedgerReader:
-    """Reads the slots when the ledger's head has moved; never makes a ledger."""
+    """Reads slots and shares when the ledger's head has moved; never makes a ledger."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._head: object = None
 
-    def __call__(self) -> list[Assignment] | None:
-        """Return every slot, or None if nothing has changed since the last call.
+    def __call__(self) -> Seen | None:
+        """Return every slot and share, or None if nothing has changed since the last call.
 
         Raises:
             LedgerMissing, LedgerDamaged, LedgerBusy: the ledger cannot be read now.
@@ -159,12 +160,19 @@ class LedgerReader:
         file = ledger_file(self._workspace)
         if not file.exists() or not format_file(self._workspace).exists():
             if self._head is None and not self._workspace.state.joinpath("format").exists():
-                return []
+                return Seen(slots=())
             raise LedgerMissing(where=str(file))
         ledger = open_ledger(self._workspace)
         head = ledger.head()
         if head == self._head:
             return None
-        slots = ledger.assignments()
+        slots = tuple(ledger.assignments())
+        held = {(each.model, each.slot): each.version for each in slots}
+        # A share is that of a version: what moved between the two questions is asked again.
+        shares = {
+            each.model: each.share
+            for each in ledger.open_rollouts()
+            if held.get((each.model, Slot.CHALLENGER)) == each.version
+        }
         self._head = head
-        return slots
+        return Seen(slots=slots, shares=shares)

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from tenure.predictions import PredictionLog
 from tenure.predictions.status import (
@@ -20,6 +21,8 @@ from tenure.predictions.status import (
     remove_stale,
 )
 from tenure.serving.router import Router, Standing
+from tenure.serving.shadowing import Mirror
+from tenure.serving.tallying import Tally
 from tenure.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -32,6 +35,8 @@ class Reporter:
         self.address = address
         self.is_draining: Callable[[], bool] = lambda: False
         self.asked_gone: Callable[[], dict[str, dict[str, int]]] = dict
+        self.tally: Tally | None = None
+        self.mirror: Mirror | None = None
         self._workspace = workspace
         self._log = log
         self._file = StatusFile(workspace)
@@ -94,4 +99,40 @@ class Reporter:
             held={name: list(versions) for name, versions in standing.held.items()},
             freed={name: asdict(each) for name, each in standing.freed.items()},
             asked_gone=self.asked_gone(),
+            beside=_beside(standing),
+            obstacles_beside=[
+                {
+                    "model": model,
+                    "slot": slot.value,
+                    "version": each.version,
+                    "epoch": each.epoch,
+                    "reason": each.reason,
+                }
+                for (model, slot), each in standing.obstacles_beside.items()
+            ],
+            tallies=self._tallies(standing),
+            shadowed=_shadowed(self.mirror),
         )
+
+    def _tallies(self, standing: Standing) -> list[dict[str, Any]]:
+        if self.tally is None:
+            return []
+        held = (standing.serving, standing.challengers, standing.shadows)
+        self.tally.forget(each for references in held for each in references.values())
+        return self.tally.counts()
+
+
+def _beside(standing: Standing) -> dict[str, dict[str, dict[str, int]]]:
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for references in (standing.challengers, standing.shadows):
+        for model, each in references.items():
+            placed = {"version": each.version, "epoch": each.epoch}
+            found.setdefault(model, {})[each.slot.value] = placed
+    return found
+
+
+def _shadowed(mirror: Mirror | None) -> dict[str, int]:
+    if mirror is None:
+        return {}
+    counts = ("mirrored", "dropped", "unfit")
+    return {name: getattr(mirror, name) for name in counts}
