@@ -10,7 +10,8 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -19,13 +20,14 @@ import uvicorn
 
 from tenure.predictions.status import read_statuses
 from tenure.serving import answers, v1
-from tenure.serving.access import Access
+from tenure.serving.access import Access, check_bind
 from tenure.serving.bodies import CLOSE, Receive
 from tenure.serving.connections import BoundedProtocol
 from tenure.serving.doors import Answer, only
-from tenure.serving.hosts import host_of
+from tenure.serving.hosts import allowed_hosts, host_of
 from tenure.serving.keys import Role
 from tenure.serving.limits import Limits
+from tenure.serving.operating import Options
 from tenure.serving.problems import Problem
 from tenure.serving.publishing import counted, fold, forget
 from tenure.serving.speaking import MEDIA_TYPE, exposition
@@ -44,18 +46,10 @@ class AdminApplication:
         workspace: whose spool says everything.
         access: who may ask.
         hosts: the names that requests may be for.
-        refresh: called before numbers are added up, where they are counted in this very process.
     """
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        access: Access,
-        hosts: frozenset[str],
-        refresh: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, workspace: Workspace, access: Access, hosts: frozenset[str]) -> None:
         self._workspace, self._access, self._hosts = workspace, access, hosts
-        self._refresh = refresh
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
         """Answer one request (ASGI 3)."""
@@ -98,7 +92,6 @@ class AdminApplication:
                 return 200, [answers.JSON], self._status()
 
     def _metrics(self) -> bytes:
-        self._refresh()
         return exposition(counted(self._workspace), read_statuses(self._workspace))
 
     def _status(self) -> bytes:
@@ -178,6 +171,34 @@ class AdminServer:
                 fold(self._workspace)
             except OSError as error:
                 _log.error("the metrics of ended processes stay apart: %s", error.strerror)
+
+
+@contextmanager
+def admin_of(
+    workspace: Workspace, options: Options, allow_hosts: Iterable[str] = ()
+) -> Iterator[AdminServer | None]:
+    """Answer on the admin address, if there is to be one, while the block runs.
+
+    Raises:
+        OpenToAll: others reach the address, and nobody needs a key.
+        OSError: the address cannot be listened on.
+    """
+    if options.admin_port is None:
+        yield None
+        return
+    host = options.admin_host
+    access = Access(workspace)
+    check_bind(host, access, is_open=options.is_open)
+    app = AdminApplication(workspace, access, allowed_hosts(host, allow_hosts))
+    server = AdminServer(app, host, options.admin_port, workspace)
+    access.start()
+    server.start()
+    _log.info("metrics and status at %s", server.address)
+    try:
+        yield server
+    finally:
+        server.stop()
+        access.stop()
 
 
 def _configuration(app: AdminApplication) -> uvicorn.Config:

@@ -12,8 +12,10 @@ from tenure.serving.hosts import allowed_hosts
 from tenure.serving.limits import Limits
 from tenure.serving.loading import Closing, LedgerReader, stage_reader, version_loader
 from tenure.serving.oip.door import V2Door
+from tenure.serving.operating import Operations, Options
 from tenure.serving.reporting import Reporter
 from tenure.serving.router import Router
+from tenure.serving.shadowing import Mirror, answer_unseen
 from tenure.serving.v1 import V1Door
 from tenure.spec import model_names
 from tenure.workspace import Workspace
@@ -26,6 +28,7 @@ def build_app(
     port: int = 0,
     allow_hosts: Iterable[str] = (),
     limits: Limits | None = None,
+    options: Options | None = None,
 ) -> Application:
     """Return the prediction server of a workspace as an ASGI application.
 
@@ -38,15 +41,19 @@ def build_app(
         port: likewise.
         allow_hosts: further names that requests may be for.
         limits: what a request may cost.
+        options: how it is run.
 
     Raises:
+        KeyFileBroken: the file of keys cannot be used.
         UnsafeUnpickler: the installed joblib cannot be used safely.
     """
     from tenure.registry.pickles import prove_canary
 
     prove_canary()
     log = PredictionLog(spool_folder(workspace))
-    reporter = Reporter(workspace, log, address=f"http://{_bracketed(host)}:{port}")
+    options = options or Options()
+    address = f"{options.scheme}://{_bracketed(host)}:{port}"
+    reporter = Reporter(workspace, log, address=address)
     router = Router(
         workspace,
         read=LedgerReader(workspace),
@@ -57,14 +64,23 @@ def build_app(
         changed=reporter.tell,
     )
     core = Core(router, log, limits or Limits())
+    core.shadows = mirror = Mirror(
+        standing=lambda: router.standing,
+        answer=partial(answer_unseen, log),
+        is_idle=lambda: core.engine.in_flight == 0,
+        tally=core.tally,
+    )
+    operations = Operations(workspace, host, options)
     app = Application(
         core,
         [V2Door(core), V1Door(core), Site(core, workspace.pages)],
         hosts=allowed_hosts(host, allow_hosts),
-        started=lambda: _start(router, log, reporter),
-        stopped=lambda: _stop(router, log, reporter),
+        started=lambda: _start(router, log, reporter, mirror, operations),
+        stopped=lambda: _stop(router, log, reporter, mirror, operations),
     )
+    operations.attach(app)
     reporter.is_draining = lambda: core.is_draining
+    reporter.tally, reporter.mirror = core.tally, mirror
     reporter.asked_gone = core.gone.counts
     return app
 
@@ -77,13 +93,21 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _start(router: Router, log: PredictionLog, reporter: Reporter) -> None:
+def _start(
+    router: Router, log: PredictionLog, reporter: Reporter, mirror: Mirror, operations: Operations
+) -> None:
+    operations.start()
     reporter.start(router)
     log.start()
     router.start()
+    mirror.start()
 
 
-def _stop(router: Router, log: PredictionLog, reporter: Reporter) -> None:
+def _stop(
+    router: Router, log: PredictionLog, reporter: Reporter, mirror: Mirror, operations: Operations
+) -> None:
     router.stop()
+    mirror.stop()
     log.close()
+    operations.stop()
     reporter.stop()

@@ -15,10 +15,14 @@ from typing import Any
 
 import uvicorn
 
+from tenure.serving.access import Access, check_bind
+from tenure.serving.admin import admin_of
 from tenure.serving.application import Application
 from tenure.serving.building import build_app
 from tenure.serving.connections import BoundedProtocol
+from tenure.serving.journal import write_journal
 from tenure.serving.limits import Limits
+from tenure.serving.operating import Options
 from tenure.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -90,6 +94,7 @@ def serve(
     *,
     allow_hosts: Iterable[str] = (),
     limits: Limits | None = None,
+    options: Options | None = None,
 ) -> None:
     """Serve a workspace until SIGTERM or SIGINT.
 
@@ -99,13 +104,21 @@ def serve(
         port: 0 takes a free one; the status file in the spool names it.
         allow_hosts: further names that requests may be for.
         limits: what a request may cost.
+        options: how it is run.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OpenToAll: others reach the address, and nobody needs a key.
+        KeyFileBroken: the file of keys cannot be used.
+        OSError: an address cannot be listened on.
         UnsafeUnpickler: the installed joblib cannot be used safely.
     """
-    server, listener = make_server(workspace, host, port, allow_hosts=allow_hosts, limits=limits)
-    server.run(sockets=[listener])
+    options = options or Options()
+    check_bind(host, Access(workspace), is_open=options.is_open)
+    server, listener = make_server(
+        workspace, host, port, allow_hosts=allow_hosts, limits=limits, options=options
+    )
+    with admin_of(workspace, options, allow_hosts):
+        server.run(sockets=[listener])
 
 
 def make_server(
@@ -115,13 +128,16 @@ def make_server(
     *,
     allow_hosts: Iterable[str] = (),
     limits: Limits | None = None,
+    options: Options | None = None,
 ) -> tuple[DrainingServer, socket.socket]:
     """Return a server and the socket that it is to be run with; arguments as in `serve`."""
-    limits = limits or Limits()
+    limits, options = limits or Limits(), options or Options()
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
-    app = build_app(workspace, host=host, port=bound, allow_hosts=allow_hosts, limits=limits)
-    _log.info("serving %s at http://%s:%s", workspace.root, host, bound)
+    app = build_app(
+        workspace, host=host, port=bound, allow_hosts=allow_hosts, limits=limits, options=options
+    )
+    _log.info("serving %s at %s://%s:%s", workspace.root, options.scheme, host, bound)
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=type("Protocol", (BoundedProtocol,), {"limits": limits}),
@@ -134,6 +150,7 @@ def make_server(
         limit_concurrency=limits.connections,
         timeout_keep_alive=int(limits.idle_s),
         timeout_graceful_shutdown=int(limits.stop_s),
+        **options.of_uvicorn(),
     )
     return DrainingServer(config, app), listener
 
@@ -166,11 +183,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--allow-host", action="append", default=[], help="a further name in the Host header"
     )
+    Options.add_to(parser)
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_journal(given.log_format)
     try:
-        workspace = open_workspace(given.workspace)
-        serve(workspace, given.host, given.port, allow_hosts=given.allow_host)
+        workspace, options = open_workspace(given.workspace), Options.of(given)
+        serve(workspace, given.host, given.port, allow_hosts=given.allow_host, options=options)
     except TenureError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code

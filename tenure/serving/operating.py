@@ -1,0 +1,176 @@
+"""What belongs to running a server beside answering, and how is it attached to one process?
+
+Keys, counts, feedback: each process has its own, and they meet in the spool. What a server is told
+on its command line is in `Options`, which is plain and can be handed to another process.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenure.errors import BadServing
+from tenure.predictions.feedback import FeedbackSpool, feedback_spool
+from tenure.serving.access import ANYBODY, Access
+from tenure.serving.feedback import FeedbackDoor
+from tenure.serving.hosts import LOOPBACK
+from tenure.serving.keys import Role
+from tenure.serving.metrics import Metrics
+from tenure.serving.picking import nobody
+from tenure.serving.publishing import MetricsFile
+from tenure.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tenure.serving.application import Application
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a server is run.
+
+    Attributes:
+        is_open: whether others may call it without a key.
+        admin_host: where metrics and status are asked for.
+        admin_port: 0 takes a free one, None listens nowhere.
+        tls_cert: the certificate chain's file (PEM); None for no TLS.
+        tls_key: its key's file.
+        cors_origins: the origins whose pages may call it from a browser.
+        log_format: `text` or `json`.
+        access_log: whether each request leaves a line.
+        traces: whether each request leaves a span, sent as OTEL_… in the environment says.
+    """
+
+    is_open: bool = False
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    log_format: str = "text"
+    access_log: bool = False
+    traces: bool = False
+
+    @property
+    def scheme(self) -> str:
+        """How addresses of the server begin."""
+        return "http" if self.tls_cert is None else "https"
+
+    @staticmethod
+    def add_to(parser: argparse.ArgumentParser) -> None:
+        """Give a command line what can be said here."""
+        add = parser.add_argument
+        add("--open", action="store_true", help="let others in without a key")
+        add("--admin-host", default="127.0.0.1", help="where metrics are asked for (127.0.0.1)")
+        add("--admin-port", type=int, help="its port; 0 takes a free one (no such address)")
+        add("--tls-cert", help="the certificate chain, PEM")
+        add("--tls-key", help="its key, PEM")
+        add("--cors-origin", action="append", default=[], help="an origin that browsers may use")
+        add("--log-format", choices=("text", "json"), default="text", help="of the log (text)")
+        add("--access-log", action="store_true", help="write a line a request")
+        add("--traces", action="store_true", help="send a span a request (OpenTelemetry)")
+
+    @classmethod
+    def of(cls, given: argparse.Namespace) -> Options:
+        """Return what was said on a command line.
+
+        Raises:
+            BadServing: half of what TLS takes was given, or a file that is not there.
+        """
+        tls = (given.tls_cert, given.tls_key)
+        if any(tls) and not all(tls):
+            raise BadServing(what="TLS", got="one file", wanted="--tls-cert and --tls-key")
+        for file in filter(None, tls):
+            if not Path(file).is_file():
+                raise BadServing(what=f"The file {file}", got="not there", wanted="a PEM file")
+        return cls(
+            is_open=given.open,
+            admin_host=given.admin_host,
+            admin_port=given.admin_port,
+            tls_cert=given.tls_cert,
+            tls_key=given.tls_key,
+            cors_origins=tuple(given.cors_origin),
+            log_format=given.log_format,
+            access_log=given.access_log,
+            traces=given.traces,
+        )
+
+    def arguments(self) -> list[str]:
+        """Return the command line that says the same, for another process."""
+        said = ["--admin-host", self.admin_host, "--log-format", self.log_format]
+        for flag, is_set in (
+            ("--open", self.is_open),
+            ("--access-log", self.access_log),
+            ("--traces", self.traces),
+        ):
+            said += [flag] if is_set else []
+        named = {
+            "--admin-port": self.admin_port,
+            "--tls-cert": self.tls_cert,
+            "--tls-key": self.tls_key,
+        }
+        for flag, value in named.items():
+            said += [] if value is None else [flag, str(value)]
+        for origin in self.cors_origins:
+            said += ["--cors-origin", origin]
+        return said
+
+    def of_uvicorn(self) -> dict[str, Any]:
+        """Return what uvicorn is to be told."""
+        if self.tls_cert is None:
+            return {}
+        return {"ssl_certfile": self.tls_cert, "ssl_keyfile": self.tls_key}
+
+
+class Operations:
+    """What one process has beside its core.
+
+    Args:
+        workspace: whose keys and spool.
+        host: where the server listens.
+        options: how it is run.
+
+    Raises:
+        KeyFileBroken: the file of keys cannot be used.
+    """
+
+    def __init__(self, workspace: Workspace, host: str, options: Options) -> None:
+        self.options = options
+        self._is_private = host in LOOPBACK
+        self.access = Access(workspace, must=not self._is_private and not options.is_open)
+        self.metrics = Metrics()
+        self.feedback = FeedbackSpool(feedback_spool(workspace))
+        self._file = MetricsFile(workspace, self.metrics)
+
+    def attach(self, app: Application) -> None:
+        """Give a server its keys, counts and the door for feedback."""
+        core = app.core
+        app.admission, app.metrics = self.access, self.metrics
+        core.engine.metrics = self.metrics
+        self.metrics.waiting = lambda: core.engine.in_flight
+        core.router.admit_tester = self.admit_tester
+        door = FeedbackDoor(core, self.feedback, self.access, self.metrics)
+        app.doors = [door, *app.doors]
+
+    def admit_tester(self, headers: Mapping[bytes, bytes], model: str) -> object:
+        """Return who may choose the slot that answers.
+
+        Raises:
+            Problem: 401 or 403.
+        """
+        if self.access.is_on:
+            return self.access.check(headers, model, Role.TEST)
+        return ANYBODY if self._is_private else nobody(headers, model)
+
+    def start(self) -> None:
+        """Begin to follow keys and to tell counts."""
+        self.access.start()
+        self._file.start()
+
+    def stop(self) -> None:
+        """Keep what was taken, and tell the last counts."""
+        self.access.stop()
+        self.feedback.close()
+        self._file.stop()
