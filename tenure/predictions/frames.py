@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 MARK = b"TENPRED1"
 ENDING = ".frames"
+# Columns that came as arrays are written as they are; NaN becomes null.
+_DUMP = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY
 _HEAD = struct.Struct("<II")
 _MOST = 256 * 1024 * 1024
 
@@ -76,7 +78,7 @@ class FrameFile:
 
 def frame(line: dict[str, Any]) -> bytes:
     """Return a line as length, CRC-32 and payload."""
-    payload = orjson.dumps(line, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+    payload = orjson.dumps(line, option=_DUMP)
     return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
 
 

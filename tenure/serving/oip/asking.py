@@ -8,6 +8,7 @@ start, and it alone says what is wrong.
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,9 @@ import orjson
 from tenure.serving.asks import Ask
 from tenure.serving.limits import Limits
 from tenure.serving.oip.columns import columns_of, rows_of
-from tenure.serving.oip.datatypes import Family, datatype_of
+from tenure.serving.oip.datatypes import Family
 from tenure.serving.oip.metadata import PREDICT, PROBABILITIES
+from tenure.serving.oip.straight import by_bytes, by_json
 from tenure.serving.oip.tensors import (
     Tensor,
     checked_head,
@@ -31,12 +33,12 @@ from tenure.serving.problems import shown
 from tenure.serving.runtime import Runtime
 
 _ID_LENGTH = 120
-_ONE_ROW = ([1], [1, 1])
+_ONE = [1]
 _PLAIN_TEXT = {"content_type": "str"}
-_INT64 = 2**63
+_UNCOMMON = (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Wanted:
     """Which outputs a client wants, and how.
 
@@ -49,32 +51,6 @@ class Wanted:
     request_id: str
 
 
-def _float(value: Any) -> float:
-    return float(value)
-
-
-def _int64(value: Any) -> int:
-    if not -_INT64 <= value < _INT64:
-        raise ValueError
-    return value
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-_NULL = type(None)
-# How a JSON value of an exact type becomes a value of a column; what is not here goes the careful
-# way. Times, dates and narrow datatypes do, too.
-_STRAIGHT: dict[tuple[str, str], dict[type, Any]] = {
-    ("float64", "FP64"): {float: _same, int: _float, _NULL: _same},
-    ("int64", "INT64"): {int: _int64, _NULL: _same},
-    ("bool", "BOOL"): {bool: _same, _NULL: _same},
-    ("string", "BYTES"): {str: _same, _NULL: _same},
-    ("category", "BYTES"): {str: _same, _NULL: _same},
-}
-
-
 class Reader:
     """Reads the infer requests of one version."""
 
@@ -85,11 +61,7 @@ class Reader:
         self._outputs = names
         self._all_as_json = dict.fromkeys(names, False)
         self._all_as_bytes = dict.fromkeys(names, True)
-        self._takes = {
-            (column.name, datatype_of(column)): taken
-            for column in runtime.asked
-            if (taken := _STRAIGHT.get((column.type, datatype_of(column)))) is not None
-        }
+        self._json, self._bytes = by_json(runtime.asked), by_bytes(runtime.asked)
 
     def read(self, body: bytes, header_length: bytes | None) -> tuple[Ask, Wanted]:
         """Return what a request asks for.
@@ -101,11 +73,12 @@ class Reader:
         Raises:
             Problem: 400 that says which part is wrong, what it is and what is wanted.
         """
-        head, tail = (
-            (body, memoryview(b"")) if header_length is None else _split(body, header_length)
-        )
+        head, tail = _split(body, header_length)
         request = _parsed(head)
-        columns = None if header_length is not None else self._straight(request)
+        if header_length is None:
+            columns = self._straight(request)
+        else:
+            columns = self._straight_bytes(request, body, len(head))
         if columns is None:
             columns = self._careful(request, tail)
             rows = rows_of(columns)
@@ -120,21 +93,42 @@ class Reader:
         return ask, wanted
 
     def _straight(self, request: Any) -> dict[str, Any] | None:
-        takes, columns = self._takes, {}
+        reads, columns = self._json, {}
         try:
             inputs = request["inputs"]
             for tensor in inputs:
                 name = tensor["name"]
-                take = takes[name, tensor["datatype"]]
+                read = reads[name, tensor["datatype"]]
+                shape = tensor["shape"]
                 (value,) = tensor["data"]
-                if tensor["shape"] not in _ONE_ROW or (
-                    len(tensor) != 4 and tensor.get("parameters", _PLAIN_TEXT) != _PLAIN_TEXT
-                ):
+                if shape != _ONE or type(shape[0]) is not int:
                     return None
-                columns[name] = [take[type(value)](value)]
-        except (KeyError, TypeError, ValueError, AttributeError):
+                if len(tensor) != 4 and tensor.get("parameters") != _PLAIN_TEXT:
+                    return None
+                columns[name] = [read[type(value)](value)]
+        except _UNCOMMON:
             return None
         is_whole = len(columns) == len(self._asked) == len(inputs)
+        return columns if is_whole else None
+
+    def _straight_bytes(self, request: Any, body: bytes, at: int) -> dict[str, Any] | None:
+        reads, columns = self._bytes, {}
+        try:
+            inputs = request["inputs"]
+            for tensor in inputs:
+                name = tensor["name"]
+                parameters = tensor["parameters"]
+                size = parameters["binary_data_size"]
+                shape = tensor["shape"]
+                if shape != _ONE or type(shape[0]) is not int or type(size) is not int:
+                    return None
+                if len(tensor) != 4 or len(parameters) != 1:
+                    return None
+                columns[name] = [reads[name, tensor["datatype"]](body, at, size)]
+                at += size
+        except _UNCOMMON:
+            return None
+        is_whole = len(columns) == len(self._asked) == len(inputs) and at == len(body)
         return columns if is_whole else None
 
     def _careful(self, request: Any, tail: memoryview) -> dict[str, Any]:

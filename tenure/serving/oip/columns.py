@@ -110,14 +110,15 @@ def _checked(tensor: Tensor, values: Values, column: Column, limits: Limits) -> 
     what = f"{named(tensor.name, limits)} (column '{column.name}')"
     match column.type:
         case "float64":
-            return np.asarray(values, dtype="float64")  # type: ignore[return-value]
+            return np.ascontiguousarray(values, dtype="float64")  # type: ignore[return-value]
         case "int64":
             return _whole(values, datatype.family, what)
         case "datetime":
             return _read(values, datetime.fromisoformat, "a time in ISO 8601", what)
         case "date":
             return _read(values, date.fromisoformat, "a date in ISO 8601", what)
-    return values  # type: ignore[return-value]
+    # Texts are a list, truth values may be every k-th of a matrix.
+    return values if isinstance(values, list) else np.ascontiguousarray(values)  # type: ignore[return-value]
 
 
 def _whole(values: Values, family: Family, what: str) -> Any:
@@ -129,7 +130,7 @@ def _whole(values: Values, family: Family, what: str) -> Any:
         return values
     if values.dtype == np.uint64 and (values >= np.uint64(2**63)).any():
         raise refused(f"{what} has a number beyond 64 bits with a sign.")
-    return values.astype("int64", copy=False)
+    return np.ascontiguousarray(values, dtype="int64")
 
 
 def _whole_of_floats(values: np.ndarray, what: str) -> Any:

@@ -8,6 +8,8 @@ element is missing or a text. No refusal repeats a value.
 from __future__ import annotations
 
 import math
+import struct
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -24,11 +26,12 @@ Values = np.ndarray | list[Any]
 _MOST_DIMENSIONS = 8
 _NULL = type(None)
 _KINDS = {
-    Family.BOOL: frozenset({bool}),
-    Family.WHOLE: frozenset({int, float}),
-    Family.FLOAT: frozenset({int, float}),
-    Family.TEXT: frozenset({str}),
+    Family.BOOL: frozenset({bool, _NULL}),
+    Family.WHOLE: frozenset({int, float, _NULL}),
+    Family.FLOAT: frozenset({int, float, _NULL}),
+    Family.TEXT: frozenset({str, _NULL}),
 }
+_LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +122,10 @@ def of_json(data: Any, datatype: Datatype, shape: tuple[int, ...], what: str) ->
     if not isinstance(data, list):
         raise refused(f"{what} has {kind_of(data)} for its 'data'; wanted an array.")
     flat = _flat(data, shape, what)
-    kinds = set(map(type, flat))
-    if not kinds <= {*_KINDS[datatype.family], _NULL}:
-        other = next(each for each in flat if type(each) not in {*_KINDS[datatype.family], _NULL})
-        place = next(row for row, each in enumerate(flat) if each is other)
-        raise _wrong_element(what, place, kind_of(other), datatype)
+    kinds, taken = set(map(type, flat)), _KINDS[datatype.family]
+    if not kinds <= taken:
+        place = next(place for place, each in enumerate(flat) if type(each) not in taken)
+        raise _wrong_element(what, place, kind_of(flat[place]), datatype)
     if datatype.family is Family.TEXT:
         return flat
     has_nulls = _NULL in kinds
@@ -131,11 +133,12 @@ def of_json(data: Any, datatype: Datatype, shape: tuple[int, ...], what: str) ->
         case Family.BOOL:
             return flat if has_nulls else np.array(flat, dtype=bool)
         case Family.FLOAT:
-            numbers = np.array(flat, dtype="float64")
-            if datatype.size < 8 and len(numbers):
-                _check_range(numbers[~np.isnan(numbers)], datatype, what)
+            # An array of the standard library takes numbers three times as fast as NumPy's.
+            numbers = np.array(flat, "float64") if has_nulls else np.frombuffer(array("d", flat))
+            if datatype.size < 8:
+                _check_range(numbers, datatype, what)
             return numbers
-    return _whole_numbers(flat, datatype, what, has_nulls=has_nulls)
+    return _whole_numbers(flat, kinds, datatype, what)
 
 
 def _flat(data: list[Any], shape: tuple[int, ...], what: str) -> list[Any]:
@@ -152,13 +155,18 @@ def _flat(data: list[Any], shape: tuple[int, ...], what: str) -> list[Any]:
     return flat
 
 
-def _whole_numbers(flat: list[Any], datatype: Datatype, what: str, *, has_nulls: bool) -> Values:
-    if float in set(map(type, flat)):
+def _whole_numbers(flat: list[Any], kinds: set[type], datatype: Datatype, what: str) -> Values:
+    if float in kinds:
         flat = [_whole(value, place, datatype, what) for place, value in enumerate(flat)]
-    present = [value for value in flat if value is not None] if has_nulls else flat
+    if datatype.name == "INT64" and _NULL not in kinds:
+        try:
+            return np.frombuffer(array("q", flat), "int64")
+        except OverflowError:
+            raise _out_of_range(what, datatype) from None
+    present = [value for value in flat if value is not None]
     if present and not (datatype.low <= min(present) and max(present) <= datatype.high):
         raise _out_of_range(what, datatype)
-    return flat if has_nulls else np.array(flat, dtype=datatype.dtype)
+    return flat if _NULL in kinds else np.array(flat, dtype=datatype.dtype)
 
 
 def _whole(value: Any, place: int, datatype: Datatype, what: str) -> Any:
@@ -170,6 +178,7 @@ def _whole(value: Any, place: int, datatype: Datatype, what: str) -> Any:
 
 
 def _check_range(numbers: np.ndarray, datatype: Datatype, what: str) -> None:
+    # A missing number is NaN, which is above nothing.
     if (np.abs(numbers) > datatype.high).any():
         raise _out_of_range(what, datatype)
 
@@ -200,18 +209,24 @@ def of_bytes(raw: memoryview, datatype: Datatype, shape: tuple[int, ...], what: 
 
 
 def _texts(raw: memoryview, wanted: int, shape: tuple[int, ...], what: str) -> list[str]:
-    texts: list[str] = []
     data, end, at = bytes(raw), len(raw), 0
-    # A text takes 4 bytes at least: a shape that promises more of them than that ends the loop.
-    while at < end and len(texts) <= wanted:
-        size = int.from_bytes(data[at : at + 4], "little")
-        start, at = at + 4, at + 4 + size
-        if at > end or start > end:
-            raise refused(f"{what} has a text whose length goes beyond the tensor's bytes.")
-        try:
-            texts.append(data[start:at].decode())
-        except UnicodeDecodeError:
-            raise refused(f"{what} has an element that is not in UTF-8.") from None
+    is_ascii = data.isascii()
+    source = data.decode("ascii") if is_ascii else data
+    texts: list[Any] = []
+    # A text takes 4 bytes at least, so that no shape makes this longer than the bytes are.
+    try:
+        while at < end:
+            start = at + 4
+            at = start + _LENGTH.unpack_from(data, at)[0]
+            texts.append(source[start:at])
+        if not is_ascii:
+            texts = [text.decode() for text in texts]
+    except UnicodeDecodeError:
+        raise refused(f"{what} has an element that is not in UTF-8.") from None
+    except struct.error:
+        at = end + 1
+    if at != end:
+        raise refused(f"{what} has a text whose length goes beyond the tensor's bytes.")
     if len(texts) != wanted:
         raise _wrong_count(what, len(texts), shape)
     return texts
