@@ -11,12 +11,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tenure.serving.cycles import Cycle
 from tenure.serving.limits import Limits
-from tenure.serving.problems import Problem
+from tenure.serving.problems import CLOSE, Problem
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-CLOSE = (b"connection", b"close")
+__all__ = ["CLOSE", "ClientLeft", "Receive", "read_body"]
 
 
 class ClientLeft(Exception):
@@ -30,13 +31,26 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: Limit
         Problem: 400 for a length that is no number, 413 beyond the cap, 408 if it stalls.
         ClientLeft: the connection ended first.
     """
+    cycle = Cycle.of(receive)  # where it knows that all is there, nothing need be waited for
+    if cycle is not None:
+        body = cycle.whole()
+        if body is not None:
+            if len(body) > limits.body_bytes:
+                raise _too_long(limits)
+            return body
+        if cycle.is_late:
+            raise _stalled(limits)
     _check_declared(headers.get(b"content-length"), limits)
     try:
         async with asyncio.timeout(limits.body_timeout_s):
             return await _collect(receive, limits)
     except TimeoutError:
-        detail = f"The body did not arrive within {limits.body_timeout_s:g} s."
-        raise Problem(408, "body-stalled", detail, headers=[CLOSE]) from None
+        raise _stalled(limits) from None
+
+
+def _stalled(limits: Limits) -> Problem:
+    detail = f"The body did not arrive within {limits.body_timeout_s:g} s."
+    return Problem(408, "body-stalled", detail, headers=[CLOSE])
 
 
 async def _collect(receive: Receive, limits: Limits) -> bytes:

@@ -16,6 +16,8 @@ from tenure.errors import TenureError
 
 Headers = list[tuple[bytes, bytes]]
 
+CLOSE = (b"connection", b"close")
+
 MEDIA_TYPE = b"application/problem+json"
 
 
