@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from tenure.serving.asks import Ask
+from tenure.serving.core import Outcome
 from tenure.serving.oip.asking import Wanted
 from tenure.serving.oip.datatypes import datatype_of_labels
-from tenure.serving.oip.metadata import PREDICT, plan_of
+from tenure.serving.oip.metadata import PREDICT, PROBABILITIES, plan_of
 from tenure.serving.problems import Headers
-from tenure.serving.router import Reference
 from tenure.serving.runtime import Predicted, Runtime
+from tenure.serving.standing import Reference
 
 _JSON = (b"content-type", b"application/json")
 _BYTES = (b"content-type", b"application/octet-stream")
@@ -42,20 +42,26 @@ class Teller:
             found = self._begun[key] = _begun(reference)
         return found
 
-    def told(
-        self, ask: Ask, found: Predicted, reference: Reference, wanted: Wanted
-    ) -> tuple[Headers, bytes]:
+    def told(self, outcome: Outcome, wanted: Wanted) -> tuple[Headers, bytes]:
         """Return the headers and body of an answer."""
-        head, headers = self.begun(reference)
+        found, rows = outcome.found, outcome.ask.rows
+        head, headers = self.begun(outcome.reference)
         parts = [head]
+        if outcome.flags is not None:
+            parts += (b',"flags":', orjson.dumps(outcome.flags.said()))
         if found.not_finite:
             # A null in JSON, a NaN in bytes, stands for each number that overflowed.
             parts.append(b',"not_finite":%d' % len(found.not_finite))
+        if flags is not None:
+            # A parameter is no array: what guards found is JSON in a text.
+            parts.append(b',"flags":' + orjson.dumps(orjson.dumps(flags.said()).decode()))
         parts += (b'},"id":', orjson.dumps(wanted.request_id), b',"outputs":[')
         tail: list[bytes] = []
         comma = b""
         for name, as_bytes in wanted.outputs.items():
-            parts += (comma, self._tensor(name, ask.rows, found, tail if as_bytes else None))
+            if name == PROBABILITIES and found.probabilities is None:
+                continue  # another version answered in its place, which has none
+            parts += (comma, self._tensor(name, rows, found, tail if as_bytes else None))
             comma = b","
         parts.append(b"]}")
         said = b"".join(parts)

@@ -75,7 +75,7 @@ class V2Door:
         found = await self._core.find(model, version, is_prediction=False)
         if verb == "ready":
             return _said({"name": model, "ready": True})
-        return _said(metadata.of_model(found))
+        return _said(metadata.of_model(found, self._core.router.standing))
 
     async def _infer(self, model: str, version: str | None, request: Request) -> Answer:
         headers = request.headers
@@ -91,10 +91,9 @@ class V2Door:
             return ask
 
         outcome = await self._core.predict(model, version, request, read)
-        reference = outcome.reference
         wanted: Wanted = asked[-1]
-        teller = self._of(reference.runtime).teller
-        told, body = teller.told(outcome.ask, outcome.found, reference, wanted)
+        teller = self._of(outcome.reference.runtime).teller
+        told, body = teller.told(outcome, wanted)
         return 200, told, packed(body, headers.get(b"accept-encoding"), told)
 
     def _of(self, runtime: Runtime) -> _Spoken:

@@ -6,8 +6,8 @@ from importlib.metadata import version as release_of
 from typing import Any
 
 from tenure.serving.oip.datatypes import datatype_of, datatype_of_labels
-from tenure.serving.router import Reference, Standing
 from tenure.serving.runtime import Runtime
+from tenure.serving.standing import Reference, Standing
 
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 PLATFORM = "sklearn"
@@ -19,12 +19,15 @@ def of_server() -> dict[str, Any]:
     return {"name": "tenure", "version": release_of("tenure"), "extensions": list(EXTENSIONS)}
 
 
-def of_model(reference: Reference) -> dict[str, Any]:
-    """Return a model's metadata: its columns as inputs, its answers as outputs."""
+def of_model(reference: Reference, standing: Standing) -> dict[str, Any]:
+    """Return a model's metadata: its columns as inputs, its answers as outputs.
+
+    `versions` are those that can be asked now, whatever their slot.
+    """
     runtime = reference.runtime
     return {
         "name": reference.model,
-        "versions": [str(reference.version)],
+        "versions": [str(number) for number in versions_of(reference.model, standing)],
         "platform": PLATFORM,
         "inputs": inputs_of(runtime),
         "outputs": outputs_of(runtime),
@@ -34,6 +37,11 @@ def of_model(reference: Reference) -> dict[str, Any]:
             "plan": plan_of(runtime),
         },
     }
+
+
+def versions_of(model: str, standing: Standing) -> list[int]:
+    """Return the versions of a model that can be asked by number."""
+    return sorted({each.version for each in standing.holders(model)})
 
 
 def plan_of(runtime: Runtime) -> str:
@@ -64,8 +72,9 @@ def outputs_of(runtime: Runtime) -> list[dict[str, Any]]:
 def index(standing: Standing, *, only_ready: bool) -> list[dict[str, Any]]:
     """Return every model with what serves of it, and why something does not."""
     found = [
-        {"name": name, "version": str(each.version), "state": "READY", "reason": ""}
-        for name, each in sorted(standing.serving.items())
+        {"name": name, "version": str(number), "state": "READY", "reason": ""}
+        for name in sorted(standing.serving)
+        for number in versions_of(name, standing)
     ]
     if only_ready:
         return found
