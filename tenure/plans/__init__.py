@@ -2,28 +2,20 @@
 
 A plan is what is left of a known estimator once the ceremony is taken away: numbers, dictionaries
 and treelite's trees; no code, no pickle. It is kept only where it was measured to agree.
+
+Here is what a manifest says of one. The rest needs NumPy and is imported where it is used: making
+(estimator to plan), judging, compiling (both, and which is quicker), packing (bytes), plan.
 """
 
 from __future__ import annotations
 
-from tenure.plans.agreement import TOLERANCE, Agreement, Compiled, Refused
-from tenure.plans.columns import Declined
-from tenure.plans.judging import judge
-from tenure.plans.making import make_plan
-from tenure.plans.packing import FORMAT, Unreadable, pack, unpack
-from tenure.plans.plan import Plan
+from tenure.plans.agreement import (
+    TOLERANCE,
+    Agreement,
+    Compiled,
+    Declined,
+    Refused,
+    Unreadable,
+)
 
-__all__ = [
-    "FORMAT",
-    "TOLERANCE",
-    "Agreement",
-    "Compiled",
-    "Declined",
-    "Plan",
-    "Refused",
-    "Unreadable",
-    "judge",
-    "make_plan",
-    "pack",
-    "unpack",
-]
+__all__ = ["TOLERANCE", "Agreement", "Compiled", "Declined", "Refused", "Unreadable"]

@@ -43,5 +43,13 @@ class Compiled:
     most_rows: int | None
 
 
+class Declined(Exception):
+    """A plan does not answer these rows; the estimator does, or says what is wrong with them."""
+
+
+class Unreadable(Exception):
+    """Bytes that are no plan of this format; the text says why."""
+
+
 class Refused(Exception):
     """A plan does not agree with its estimator; the text says where, and never a row's value."""

@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tenure.plans.agreement import Declined
 from tenure.plans.arithmetic import run
 from tenure.plans.shapes import NUMBERS, Linear, Number, Shape, Table
 
 Columns = Mapping[str, Sequence[Any]]
-
-
-class Declined(Exception):
-    """A plan does not answer these rows; the estimator does, or says what is wrong with them."""
 
 
 def numbers(values: Sequence[Any]) -> np.ndarray:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from math import exp
 from typing import Any
 
+from tenure.plans.agreement import Declined
 from tenure.plans.arithmetic import folded
-from tenure.plans.columns import Columns, Declined, LookedUp
+from tenure.plans.columns import Columns, LookedUp
 from tenure.plans.shapes import Linear, Number, Shape
 
 Few = Callable[[Columns, int, bool], tuple[list[Any], Any]]

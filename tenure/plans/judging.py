@@ -8,12 +8,14 @@ answers and scikit-learn refuses is a mistake.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tenure.plans.agreement import Agreement, Refused
-from tenure.plans.columns import Columns, Declined
+from tenure.plans.agreement import Agreement, Declined, Refused
+from tenure.plans.columns import Columns
+from tenure.plans.edges import plain
 from tenure.plans.plan import Found, Plan
 
 SINGLES = 200
@@ -23,7 +25,7 @@ SINGLES = 200
 def judge(
     plan: Plan,
     estimator: Any,
-    reference: Columns,
+    reference: Any,
     edges: Columns,
     ready: Callable[[Columns], Any],
     *,
@@ -34,7 +36,7 @@ def judge(
     Args:
         plan: what is judged.
         estimator: the truth.
-        reference: rows as they were seen, by column; a missing value is None.
+        reference: a frame of rows as they were seen, ready for the estimator.
         edges: rows where a plan is most likely to err.
         ready: makes the estimator's input of rows by column.
         tolerance: the largest difference of a number, relative where it is above one.
@@ -44,14 +46,14 @@ def judge(
     """
     if not is_served_by(plan, estimator):
         raise Refused("the estimator has probabilities and the plan has none, or the other way")
-    answered = [row for row in range(_rows(edges)) if _asked(plan, taken(edges, [row]), 1)]
-    edges = taken(edges, answered)
-    apart = spread(_rows(reference), SINGLES)
+    seen = {name: reference[name].to_numpy() for name in reference.columns}
+    edges = taken(edges, _answered(plan, edges, range(_rows(edges))))
+    compare = partial(_compared, plan, estimator, tolerance=tolerance)
     worst = max(
-        _compared(plan, estimator, reference, apart, ready, "reference rows", tolerance),
-        _compared(plan, estimator, edges, range(len(answered)), ready, "edge rows", tolerance),
+        compare(seen, lambda _: reference, spread(len(reference), SINGLES), "reference rows"),
+        compare(edges, ready, range(_rows(edges) if plan.has_few else 0), "edge rows"),
     )
-    rows = _rows(reference) + len(answered)
+    rows = len(reference) + _rows(edges)
     return Agreement(exact=worst == 0.0, max_difference=worst, rows=rows)
 
 
@@ -72,13 +74,28 @@ def _asked(plan: Plan, columns: Columns, rows: int) -> Found | None:
         return None
 
 
+def _answered(plan: Plan, columns: Columns, rows: Sequence[int]) -> list[int]:
+    """Return the rows that the plan answers; it declines all that are asked together, or none."""
+    if not rows:
+        return []
+    try:
+        plan.answer_many(taken(columns, rows), len(rows), probabilities=True)
+    except Declined:
+        half = len(rows) // 2
+        if not half:
+            return []
+        return _answered(plan, columns, rows[:half]) + _answered(plan, columns, rows[half:])
+    return list(rows)
+
+
 def _compared(
     plan: Plan,
     estimator: Any,
     columns: Columns,
-    apart: Sequence[int],
     ready: Callable[[Columns], Any],
+    apart: Sequence[int],
     what: str,
+    *,
     tolerance: float,
 ) -> float:
     rows = _rows(columns)
@@ -112,7 +129,7 @@ def spread(rows: int, wanted: int) -> Sequence[int]:
 
 def taken(columns: Columns, rows: Sequence[int]) -> dict[str, list[Any]]:
     """Return some rows of some columns."""
-    return {name: [values[row] for row in rows] for name, values in columns.items()}
+    return {name: [plain(values[row]) for row in rows] for name, values in columns.items()}
 
 
 def predicted(estimator: Any, frame: Any, *, with_shares: bool) -> tuple[np.ndarray, Any]:

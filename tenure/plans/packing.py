@@ -14,16 +14,13 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tenure.plans.agreement import Unreadable
 from tenure.plans.plan import Plan
 from tenure.plans.shapes import Head, Linear, Number, Shape, Slot, Table, Trees
 
 FORMAT = 1
 _MARK = b"tenure-plan\n"
 _MOST_UNPACKED = 256 << 20
-
-
-class Unreadable(Exception):
-    """Bytes that are no plan of this format; the text says why."""
 
 
 def pack(plan: Plan) -> bytes:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tenure.plans.columns import Columns, Declined, Preparation
+from tenure.plans.agreement import Declined
+from tenure.plans.columns import Columns, Preparation
 from tenure.plans.few import Few, few_of
 from tenure.plans.links import labels_of, shares_of
 from tenure.plans.shapes import Linear, Shape
@@ -39,6 +40,11 @@ class Plan:
 
             self._trees = Interpreter(shape.scores)
         self._labels = np.array(shape.classes, dtype=object)
+
+    @property
+    def has_few(self) -> bool:
+        """Whether a few rows are answered in a form of their own."""
+        return self._few is not None
 
     def answer(self, columns: Columns, rows: int, *, probabilities: bool) -> Found:
         """Return labels or numbers, a list; and probabilities, rows by classes, or None.

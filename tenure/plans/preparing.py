@@ -7,10 +7,10 @@ fitted encoder itself.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,9 @@ def apply(step: Any, slots: Slots) -> Slots:
 def is_of(step: Any, *homes: str) -> bool:
     """Return whether it is the very class that one of these modules of scikit-learn offers."""
     # A user's own class may bear the same name, and a subclass may do anything.
-    name = type(step).__name__
-    return any(getattr(import_module(home), name, None) is type(step) for home in homes)
+    home = ".".join(type(step).__module__.split(".")[:2])
+    offered = sys.modules.get(home) if home in homes else None
+    return offered is not None and getattr(offered, type(step).__name__, None) is type(step)
 
 
 def _pipeline(step: Any, slots: Slots) -> Slots:

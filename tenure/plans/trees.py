@@ -22,7 +22,7 @@ def import_trees(estimator: Any, *, float32: bool, takes_missing: bool, most_nod
     Raises:
         Unknown: treelite does not take it, or it has too many nodes.
     """
-    if _nodes(estimator) > most_nodes:
+    if nodes_of(estimator) > most_nodes:
         raise Unknown("too many nodes")
     import treelite
     import treelite.sklearn
@@ -43,7 +43,8 @@ def import_trees(estimator: Any, *, float32: bool, takes_missing: bool, most_nod
     )
 
 
-def _nodes(estimator: Any) -> int:
+def nodes_of(estimator: Any) -> int:
+    """Return how many nodes an ensemble has."""
     if hasattr(estimator, "_predictors"):
         return sum(len(each.nodes) for stage in estimator._predictors for each in stage)
     return sum(each.tree_.node_count for each in np.ravel(estimator.estimators_))
@@ -73,3 +74,27 @@ class Interpreter:
             matrix = matrix.astype(np.float32).astype(np.float64)
         found = self._predict(self._model, matrix, config=self._settings)
         return found.reshape(len(matrix), -1)
+
+
+def thresholds_of(estimator: Any) -> dict[int, list[float]]:
+    """Return what an ensemble's trees compare each number of a row with; empty for another."""
+    found: dict[int, set[float]] = {}
+    if hasattr(estimator, "_predictors"):
+        for each in (one for stage in estimator._predictors for one in stage):
+            inner = each.nodes[(each.nodes["is_leaf"] == 0) & (each.nodes["is_categorical"] == 0)]
+            _add(found, inner["feature_idx"], inner["num_threshold"])
+    elif hasattr(estimator, "estimators_"):
+        for each in np.ravel(estimator.estimators_)[:MOST_ASKED]:
+            _add(found, each.tree_.feature, each.tree_.threshold)
+    return {at: sorted(values) for at, values in found.items()}
+
+
+MOST_ASKED = 20
+"""Of how many of a forest's trees thresholds are taken."""
+
+
+def _add(found: dict[int, set[float]], features: Any, thresholds: Any) -> None:
+    for at in np.unique(features):
+        if at >= 0:
+            values = thresholds[features == at]
+            found.setdefault(int(at), set()).update(values[np.isfinite(values)].tolist())

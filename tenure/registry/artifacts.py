@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from pickle import PicklingError
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from tenure.errors import ArtifactRefused, GlobalNotAllowed, TenureError, VersionRetired
 from tenure.records import Candidate, Column, Evaluation, Stage, Version
 from tenure.registry import golden, pickles
+from tenure.registry.compiling import PlanQuestion, kept_plan, reference_object, tolerance_of
 from tenure.registry.leases import Lease
 from tenure.registry.manifests import (
     Manifest,
@@ -29,6 +31,7 @@ from tenure.registry.manifests import (
 )
 from tenure.registry.opening import open_ledger
 from tenure.registry.store import FolderShelf, Store, open_store
+from tenure.registry.versions import FIT_VERDICTS
 from tenure.spec import load_spec, make_importable
 from tenure.workspace import Workspace
 
@@ -193,13 +196,14 @@ def _ask(
     names: tuple[str, ...],
     store: Store,
     workspace: Workspace,
+    plan: PlanQuestion | None = None,
 ) -> dict[str, Any]:
     roots = tuple(str(root) for root in (workspace.root, workspace.project) if root)
     with (
         _local_file(store, candidate.object, workspace) as object_file,
         _local_file(store, rows, workspace) as rows_file,
     ):
-        answer = golden.ask(
+        return golden.ask(
             golden.Question(
                 what=what,
                 object_file=str(object_file),
@@ -211,8 +215,12 @@ def _ask(
                 allow=allow,
                 only=names,
                 roots=roots,
+                plan=plan,
             )
         )
+
+
+def _predictions(answer: dict[str, Any]) -> dict[str, Any]:
     return {key: answer[key] for key in ("predict", "predict_proba") if key in answer}
 
 
@@ -235,7 +243,7 @@ def check_golden(manifest: Manifest, store: Store, workspace: Workspace, what: s
         store=store,
         workspace=workspace,
     )
-    must_agree(found, manifest.golden, tolerance=manifest.tolerance, what=what)
+    must_agree(_predictions(found), manifest.golden, tolerance=manifest.tolerance, what=what)
 
 
 def _own_names(candidate: Candidate, workspace: Workspace, what: str) -> tuple[str, ...]:
@@ -245,6 +253,42 @@ def _own_names(candidate: Candidate, workspace: Workspace, what: str) -> tuple[s
         if name not in allowed:
             raise GlobalNotAllowed(what=what, name=name)
     return own
+
+
+def _ask_to_register(
+    candidate: Candidate,
+    what: str,
+    rows: str,
+    own: tuple[str, ...],
+    tolerance: float | None,
+    store: Store,
+    workspace: Workspace,
+) -> dict[str, Any]:
+    ask = partial(
+        _ask,
+        candidate,
+        what=what,
+        rows=rows,
+        features=candidate.features,
+        allow=own,
+        names=candidate.globals,
+        store=store,
+        workspace=workspace,
+    )
+    if tolerance is None:
+        return ask()
+    known = partial(
+        PlanQuestion, classes=candidate.classes, task=candidate.task, tolerance=tolerance
+    )
+    reference = reference_object(candidate, workspace)
+    try:
+        if reference is None or not store.exists(reference):
+            return ask(plan=known(reference_file=None))
+        with _local_file(store, reference, workspace) as file:
+            return ask(plan=known(reference_file=str(file)))
+    except ArtifactRefused:
+        # Perhaps it was the plan that crashed or took too long: the artifact has its own chance.
+        return ask()
 
 
 def register(
@@ -274,16 +318,10 @@ def register(
     what = f"candidate {candidate.id[:12]} of '{candidate.model}'"
     own = _own_names(candidate, workspace, what)
     rows = store.put_bytes(golden_rows)
-    predicted = _ask(
-        candidate,
-        what=what,
-        rows=rows,
-        features=candidate.features,
-        allow=own,
-        names=candidate.globals,
-        store=store,
-        workspace=workspace,
-    )
+    is_fit = evaluation.verdict in FIT_VERDICTS
+    tolerance = tolerance_of(candidate, store, workspace) if is_fit else None
+    answer = _ask_to_register(candidate, what, rows, own, tolerance, store, workspace)
+    plan = None if tolerance is None else kept_plan(answer, store, tolerance, what)
 
     def seal(number: int) -> str:
         manifest = make_manifest(
@@ -292,7 +330,8 @@ def register(
             evaluation=evaluation.digest,
             user_names={name: source_digest(name) for name in own},
             golden_rows=rows,
-            golden=predicted,
+            golden=_predictions(answer),
+            plan=plan,
         )
         return put_manifest(manifest, store, workspace)
 

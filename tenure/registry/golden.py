@@ -21,12 +21,15 @@ import threading
 import time
 import traceback
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
 from tenure.errors import ArtifactRefused, TenureError
 from tenure.records import Column
+
+if TYPE_CHECKING:
+    from tenure.registry.compiling import PlanQuestion
 
 WALL_S = 60.0
 CPU_S = 30
@@ -42,6 +45,7 @@ class Question:
     `object_file` and `rows_file` are local files; the child verifies the artifact through the
     descriptor that it reads. `promised` bounds what the artifact unpacks to. `only` are the names
     in its manifest, None before there is one. `roots` are folders whose modules it may import.
+    `plan` asks for a plan as well.
     """
 
     what: str
@@ -54,10 +58,13 @@ class Question:
     allow: tuple[str, ...]
     only: tuple[str, ...] | None
     roots: tuple[str, ...]
+    plan: PlanQuestion | None = None
 
 
 def ask(question: Question, *, wall_s: float = WALL_S, cpu_s: int = CPU_S) -> dict[str, Any]:
     """Return the predictions on the golden rows: `predict`, and `predict_proba` where it exists.
+
+    Where a plan was asked for, `plan` or `no_plan` too (compiling.py).
 
     Raises:
         ArtifactRefused: it is refused, crashes, takes too long or wants too much memory.
@@ -253,6 +260,10 @@ def _predict(request: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"names": names, "predict": _plain(estimator.predict(rows))}
     if hasattr(estimator, "predict_proba"):
         answer["predict_proba"] = _plain(estimator.predict_proba(rows))
+    if request["plan"] is not None:
+        from tenure.registry.compiling import planned
+
+        answer |= planned(estimator, request["plan"], columns, rows)
     return answer
 
 

@@ -15,12 +15,15 @@ from typing import Any
 import orjson
 
 from tenure.errors import ArtifactRefused
+from tenure.plans import Compiled
 from tenure.records import Candidate, Column, canonical, from_json, to_json
 from tenure.registry.signing import open_envelope, sign
 from tenure.registry.store import Store
 from tenure.workspace import Workspace
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
+_READ = (1, MANIFEST_FORMAT)
+"""Format 1 knew no plan."""
 
 BOUND_LIBRARIES = ("scikit-learn", "numpy")
 """An artifact loads only with the very releases of these that it was made with."""
@@ -33,7 +36,8 @@ class Manifest:
     `names` are all classes and functions that the artifact asks for; `user_names` maps those that
     are the user's own to the digest of their source. `golden_rows` is the digest of a Parquet
     object with features, `golden` what was predicted on them at registration; labels must be equal
-    and numbers within `tolerance` (relative) at each later check.
+    and numbers within `tolerance` (relative) at each later check. `plan` is what may answer in the
+    artifact's place, None where it was not measured to agree.
     """
 
     format: int
@@ -55,6 +59,7 @@ class Manifest:
     golden_rows: str
     golden: dict[str, Any]
     tolerance: float
+    plan: Compiled | None = None
 
 
 def library_versions() -> dict[str, str]:
@@ -77,7 +82,7 @@ def get_manifest(digest: str, store: Store, workspace: Workspace, what: str) -> 
         ObjectMissing, ObjectDamaged: the envelope is gone or changed.
     """
     content = orjson.loads(open_envelope(store.get_bytes(digest), workspace, what))
-    if content.get("format") != MANIFEST_FORMAT:
+    if content.get("format") not in _READ:
         detail = f"its manifest has format {content.get('format')}, not {MANIFEST_FORMAT}"
         raise ArtifactRefused(what=what, detail=detail)
     return from_json(Manifest, content)
@@ -120,6 +125,7 @@ def make_manifest(
     user_names: dict[str, str],
     golden_rows: str,
     golden: dict[str, Any],
+    plan: Compiled | None = None,
 ) -> Manifest:
     """Return the manifest of a candidate that becomes version `number`."""
     return Manifest(
@@ -142,4 +148,5 @@ def make_manifest(
         golden_rows=golden_rows,
         golden=golden,
         tolerance=1e-9,
+        plan=plan,
     )

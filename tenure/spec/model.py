@@ -229,6 +229,14 @@ class EvaluationSpec(Section):
     """Which signs of leakage are accepted."""
 
 
+class CompiledSpec(Section):
+    """How a plan may answer in the estimator's place."""
+
+    tolerance: Annotated[float, Field(ge=0, le=1e-3)] = 1e-9
+    """The largest difference of a probability (or of a number, relative to its size where that is
+    above one) from scikit-learn's own; labels are always equal."""
+
+
 class ServingSpec(Section):
     """How predictions are made and logged."""
 
@@ -236,6 +244,9 @@ class ServingSpec(Section):
     """What the prediction log keeps of a request, beside id, time and version."""
     log_leave_out: list[str] = Field(default_factory=list)
     """Input columns that the log never holds; treated columns are treated there as well."""
+    compiled: CompiledSpec | Literal[False] = CompiledSpec()
+    """How far a plan made at registration may be from the estimator in whose place it answers;
+    `false`: scikit-learn answers itself."""
 
 
 class DeploymentSpec(Section):
