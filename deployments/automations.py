@@ -17,8 +17,9 @@ from prefect.events import EventTrigger
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import Posture
 
-from tasks.watchdog import (
+from tasks.automations import (
     ALARM,
+    CASE_EVENTS,
     HALT,
     INGEST,
     MONITOR,
@@ -31,7 +32,6 @@ from tasks.watchdog import (
 from tenure.spec import ModelSpec
 
 NAMES = (*STARTING, ALARM, ZOMBIES)
-CASE_EVENTS = ("case_opened", "case_answered", "case_lapsed")
 EVERY_MODEL = ("tenure.model.*",)
 SILENT_S = 90
 ENDS = ("Completed", "Skipped", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")

@@ -15,10 +15,11 @@ from typing import Any
 
 from prefect import task
 
-from tasks import schedules
+from tasks import schedules, silence
+from tasks.automations import INGEST, MONITOR, RETIRE, RETRAIN, TRAIN
 from tasks.policy import RETRIED, telling_little
 from tasks.runs import ended_by_person, out_of_office
-from tasks.starting import SPENT, Start, cancel, start
+from tasks.starting import SPENT, STARTED, Start, cancel, start
 from tenure import intake, monitoring, retirement
 from tenure.errors import TenureError
 from tenure.records import Action, Case, CaseState, digest_of, to_json
@@ -55,8 +56,11 @@ def start_ingests(workspace: Workspace) -> list[Line]:
     """Start `ingest` for each model with files that nobody took or judged."""
 
     def look(spec: ModelSpec) -> Line | None:
-        places = _to_take(spec, workspace)
-        return start(Start("ingest", spec.name, digest_of(places))) if places else None
+        unseen, waiting = _to_take(spec, workspace)
+        if not unseen and not waiting:
+            return None
+        wanted = Start("ingest", spec.name, digest_of(sorted({*unseen, *waiting})))
+        return _make_up(wanted, INGEST if waiting else None, workspace)
 
     return _for_each(workspace, "ingest", look)
 
@@ -72,7 +76,9 @@ def start_trainings(workspace: Workspace) -> list[Line]:
         if ended_by_person(spec.name, workspace):
             return None
         newest = due.untrained(spec.name, workspace)
-        return start(Start("train", spec.name, newest.digest)) if newest else None
+        if newest is None:
+            return None
+        return _make_up(Start("train", spec.name, newest.digest), TRAIN, workspace)
 
     return _for_each(workspace, "train", look)
 
@@ -86,8 +92,11 @@ def start_monitors(workspace: Workspace) -> list[Line]:
         if out_of_office(spec.name, workspace):
             return None
         windows = monitoring.due_windows(spec.name, workspace)
-        cause = digest_of([to_json(window) for window in windows])
-        return start(Start("monitor", spec.name, cause)) if windows else None
+        if not windows:
+            return None
+        wanted = Start("monitor", spec.name, digest_of([to_json(each) for each in windows]))
+        by_batch = windows[0].first_seq is not None
+        return _make_up(wanted, MONITOR if by_batch else None, workspace)
 
     return _for_each(workspace, "monitor", look)
 
@@ -190,12 +199,13 @@ def _carry_on(case: Case, workspace: Workspace) -> Line:
     # spent the attempts of the earlier ones.
     cause = digest_of([case.id, len(case.steps)])
     if case.action is not Action.RETRAIN:
-        return start(Start("retire", case.model, cause, {"case": case.id}))
+        wanted = Start("retire", case.model, cause, {"case": case.id})
+        return _make_up(wanted, RETIRE, workspace)
     if case.model in orphans(workspace):
         why = f"There is no spec config/models/{case.model}.yaml to train it by."
         monitoring.settle_retrain(case.model, None, why, workspace, actor=ACTOR)
         return _line(case.model, "train", "its spec is gone", "case closed")
-    done = start(Start("train", case.model, cause))
+    done = _make_up(Start("train", case.model, cause), RETRAIN, workspace)
     if done["done"] == SPENT:
         why = f"No run of `train` came to its end: {SPENT}."
         monitoring.settle_retrain(case.model, None, why, workspace, actor=ACTOR)
@@ -235,12 +245,21 @@ def _attempt(model: str, verb: str, do: Callable[[], Line | None]) -> Line | Non
         return _line(model, verb, error.code, f"failed: {error}")
 
 
+def _make_up(wanted: Start, automation: str | None, workspace: Workspace) -> Line:
+    """Start a run; count it if an automation should have started it."""
+    line = start(wanted)
+    if automation is not None and line["done"] == STARTED:
+        silence.made_up_for(automation, wanted.model, workspace)
+    return line
+
+
 def _line(model: str, verb: str, cause: str, done: str) -> Line:
     return {"model": model, "verb": verb, "because of": cause, "done": done}
 
 
-def _to_take(spec: ModelSpec, workspace: Workspace) -> list[str]:
+def _to_take(spec: ModelSpec, workspace: Workspace) -> tuple[list[str], list[str]]:
+    """Return the files that nobody saw, and those that are on record and wait to be judged."""
     arrivals = intake.locate(spec, workspace)
     unseen = [each.location for each in due.unseen(spec.name, arrivals, workspace)]
     waiting = due.batches_to_judge(spec.name, workspace, waiting_s=WAITING_S)
-    return sorted({*unseen, *(batch.location for batch in waiting)})
+    return unseen, [batch.location for batch in waiting]

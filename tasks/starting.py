@@ -27,6 +27,7 @@ from tenure.registry.halts import is_automatic
 
 AT_WORK = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 AHEAD_S = 5
+STARTED = "started"
 SPENT = f"waits for a person after {ATTEMPTS} runs"
 
 
@@ -61,7 +62,7 @@ def start(due: Start) -> dict[str, Any]:
         earlier = _runs(client, of_deployment, tagged)
         working = _runs(client, of_deployment, _at_work())
         done = what_to_do(earlier, [r for r in working if r.parameters.get("model") == due.model])
-        if done == "started":
+        if done == STARTED:
             client.create_flow_run_from_deployment(
                 deployment.id,
                 parameters={"model": due.model, **due.more},
@@ -98,7 +99,7 @@ def what_to_do(earlier: Sequence[FlowRun], working: Sequence[FlowRun]) -> str:
     if working or any(run.state and not run.state.is_final() for run in earlier):
         return "under way"
     spent = [run for run in earlier if run.state and run.state.name != SKIPPED]
-    return "started" if len(spent) < ATTEMPTS else SPENT
+    return STARTED if len(spent) < ATTEMPTS else SPENT
 
 
 def _at_work() -> FlowRunFilter:

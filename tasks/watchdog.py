@@ -1,7 +1,7 @@
 """Do the automations still work, which start runs by event?
 
 `reconcile` makes up for one that is disabled, deleted or fails, so nothing is lost but time; people
-are told, since nobody else would notice. `deployments` makes the automations, under these names.
+are told, since nobody else would notice.
 """
 
 from __future__ import annotations
@@ -15,20 +15,16 @@ import httpx
 from prefect import task
 from prefect.client.orchestration import get_client
 
+from tasks import silence
+from tasks.automations import ALARM, EVERY, NEEDED, ZOMBIES
 from tasks.policy import RETRIED, telling_little
 from tenure.spec import read_all
+from tenure.telling.alarms import Kind, Trouble, note_troubles
 from tenure.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-INGEST, TRAIN, MONITOR = "tenure-ingest", "tenure-train", "tenure-monitor"
-RETRAIN, RETIRE, HALT = "tenure-retrain", "tenure-retire", "tenure-halt"
-ALARM, ZOMBIES = "tenure-alarm", "tenure-crash-zombies"
-STARTING = (INGEST, TRAIN, MONITOR, RETRAIN, RETIRE, HALT)
-EVERY = (*STARTING, ALARM, ZOMBIES)
-NEEDED = {INGEST, RETRAIN, RETIRE, HALT, ALARM, ZOMBIES}
-"""Those that there are whatever the specs say, as soon as there is a model."""
-
+ACTOR = "system:reconcile"
 WARNING = "tenure.automation_silent"
 GONE = "it is gone; `tenure sync` makes it again"
 OFF = "it is disabled; what it would start comes up to a minute late"
@@ -43,13 +39,18 @@ def look(alarm: str, workspace: Workspace) -> list[dict[str, Any]]:
         alarm: what Prefect said of one whose action failed, or nothing.
         workspace: whose models need them.
     """
-    lines = [_line(alarm.partition(":")[0], alarm)] if alarm else []
-    if any(reading.spec for reading in read_all(workspace)):
-        lines += [_line(name, trouble) for name, trouble in _troubles().items()]
-    for line in lines:
-        log.error("Automation %s: %s", line["because of"], line["done"])
-    _warn({line["because of"]: line["done"] for line in lines}, workspace)
-    return lines
+    troubles: list[Trouble] = []
+    name = alarm.partition(":")[0]
+    if alarm and name not in (ALARM, ZOMBIES):
+        said = alarm.removeprefix(f"{name}:").strip()
+        troubles.append(Trouble(automation=name, kind=Kind.FAILED, text=said))
+    found = _troubles(workspace) if any(one.spec for one in read_all(workspace)) else []
+    troubles += found or []
+    for each in troubles:
+        log.error("Automation %s: %s", each.automation, each.text)
+    note_troubles(troubles, workspace, actor=ACTOR, are_all=found is not None)
+    _warn({each.automation: each.text for each in troubles}, workspace)
+    return [_line(each.automation, each.text) for each in troubles]
 
 
 def _warn(troubles: dict[str, str], workspace: Workspace) -> None:
@@ -87,15 +88,22 @@ def states() -> dict[str, bool]:
         return {one.name: one.enabled for one in client.read_automations()}
 
 
-def _troubles() -> dict[str, str]:
+def _troubles(workspace: Workspace) -> list[Trouble] | None:
+    """Return what is wrong with the automations; None where nobody can say."""
     try:
         found = states()
+        silence.forget((name for name in EVERY if not found.get(name)), workspace)
+        quiet = silence.silent(workspace)
     except httpx.HTTPError as error:
         log.warning("Nobody knows how the automations are: %s", error)
-        return {}
-    gone = dict.fromkeys(sorted(NEEDED - found.keys()), GONE)
-    off = {name: OFF for name in sorted(found) if name in EVERY and not found[name]}
-    return gone | off
+        return None
+    gone = [(name, Kind.GONE, GONE) for name in sorted(NEEDED - found.keys())]
+    known = [name for name in sorted(found) if name in EVERY]
+    off = [(name, Kind.DISABLED, OFF) for name in known if not found[name]]
+    silent = [(name, Kind.SILENT, quiet[name]) for name in known if found[name] and name in quiet]
+    return [
+        Trouble(automation=name, kind=kind, text=text) for name, kind, text in gone + off + silent
+    ]
 
 
 def _line(name: str, trouble: str) -> dict[str, Any]:

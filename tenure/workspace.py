@@ -75,6 +75,9 @@ class Workspace:
         clock: the time that policies read (`as_of`); `recorded_at` is always the real time.
         simulated: whether the clock may stand apart from the real one; shown on every page.
         anchor_url: a folder or an fsspec URL outside, where the ledger's head is written too.
+        notify_to: names of the environment variables with the platform team's addresses, who are
+            told what is about no single model.
+        notify_hosts: hosts inside private networks that they may be told by.
         archive_url: a folder or an fsspec URL for artifacts of retired versions, which nothing
             that serves opens; None puts it beside the store.
     """
@@ -87,6 +90,8 @@ class Workspace:
     simulated: bool = False
     anchor_url: str | None = None
     archive_url: str | None = None
+    notify_to: tuple[str, ...] = ()
+    notify_hosts: tuple[str, ...] = ()
 
     @property
     def state(self) -> Path:
@@ -153,7 +158,16 @@ def read_settings(root: Path) -> dict[str, Any]:
     settings = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     if not isinstance(settings, dict):
         raise BadSetting(file=str(file), key="(whole file)", got="no mapping", wanted="key: value")
-    known = {"simulated", "ledger", "store", "prefect_api_url", "ports", "anchor", "archive"}
+    known = {
+        "simulated",
+        "ledger",
+        "store",
+        "prefect_api_url",
+        "ports",
+        "anchor",
+        "archive",
+        "notify",
+    }
     for key in settings:
         if key not in known:
             raise BadSetting(
@@ -216,4 +230,19 @@ def open_workspace(
         simulated=simulated,
         anchor_url=settings.get("anchor"),
         archive_url=settings.get("archive"),
+        **_notify(settings, root),
     )
+
+
+def _notify(settings: dict[str, Any], root: Path) -> dict[str, tuple[str, ...]]:
+    said = settings.get("notify") or {}
+    wanted = "{to: [NAMES OF ENVIRONMENT VARIABLES], allow_hosts: [HOSTS]}"
+    lists = list(said.values()) if isinstance(said, dict) else [None]
+    sound = all(isinstance(one, list) and all(isinstance(x, str) for x in one) for one in lists)
+    if not sound or set(said) - {"to", "allow_hosts"}:
+        file = str(root / "config/settings.yaml")
+        raise BadSetting(file=file, key="notify", got=repr(said), wanted=wanted)
+    return {
+        "notify_to": tuple(said.get("to", ())),
+        "notify_hosts": tuple(said.get("allow_hosts", ())),
+    }

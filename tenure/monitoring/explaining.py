@@ -8,6 +8,7 @@ from typing import Any
 from tenure.errors import CaseNotFound
 from tenure.records import Case, Decision, Measure, Reading, to_json
 from tenure.registry import Ledger, open_ledger
+from tenure.telling.tell import asked_of
 from tenure.workspace import Workspace
 
 MOST_MEASURES = 8
@@ -15,16 +16,23 @@ MOST_MEASURES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What led to a case or a decision; `decision` is None where a person opened the case."""
+    """What led to a case or a decision; `decision` is None where a person opened the case.
+
+    `asked` says how often the version of a retirement was asked lately.
+    """
 
     case: Case | None
     decision: Decision | None
     readings: tuple[Reading, ...]
+    asked: str = ""
 
     @property
     def text(self) -> list[str]:
         """The explanation in lines, for people."""
         lines = _case_lines(self.case) if self.case else []
+        lines += (
+            [f"  version {self.case.version}: {self.asked}"] if self.case and self.asked else []
+        )
         if self.decision:
             lines += _decision_lines(self.decision)
         for reading in self.readings:
@@ -37,6 +45,7 @@ class Explanation:
             "case": to_json(self.case) if self.case else None,
             "decision": to_json(self.decision) if self.decision else None,
             "readings": [to_json(reading) for reading in self.readings],
+            "asked": self.asked,
         }
 
 
@@ -54,7 +63,8 @@ def explain(id: str, workspace: Workspace) -> Explanation:  # noqa: A002
         raise CaseNotFound(case=id[:64])
     found = [ledger.reading(digest) for digest in decision.readings] if decision else []
     readings = tuple(reading for reading in found if reading is not None)
-    return Explanation(case=case, decision=decision, readings=readings)
+    asked = asked_of(case, workspace) if case else ""
+    return Explanation(case=case, decision=decision, readings=readings, asked=asked)
 
 
 def _case(ledger: Ledger, id: str) -> Case | None:  # noqa: A002

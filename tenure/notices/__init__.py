@@ -13,12 +13,14 @@ from tenure.notices.texts import (
     Setting,
     Tone,
     Week,
+    about_automation,
     about_case,
     about_decision,
     about_digest,
     about_halt,
     about_orphan,
     about_restored,
+    about_rollout,
 )
 
 __all__ = [
@@ -29,12 +31,14 @@ __all__ = [
     "Setting",
     "Tone",
     "Week",
+    "about_automation",
     "about_case",
     "about_decision",
     "about_digest",
     "about_halt",
     "about_orphan",
     "about_restored",
+    "about_rollout",
     "case_path",
     "send",
 ]

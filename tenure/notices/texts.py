@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tenure.notices.links import Links, case_path
-from tenure.records import Action, AuditRow, Case, CaseState, Decision
+from tenure.records import Action, AuditRow, Case, CaseState, Decision, Rollout, RolloutState
+from tenure.records.rollout import step_name
 
 LONGEST = 600
 """Letters of a reason that a notice repeats."""
@@ -83,10 +84,13 @@ def about_decision(decision: Decision, setting: Setting, page: str | None = None
     return Notice(title=title, body=body, tone=Tone.WARNING)
 
 
-def about_case(case: Case, setting: Setting, decision: Decision | None = None) -> Notice:
-    """Say how far a case has come, and what is wanted of whom."""
+def about_case(
+    case: Case, setting: Setting, decision: Decision | None = None, *, asked: str = ""
+) -> Notice:
+    """Say how far a case has come, what is wanted of whom, and how often the version is `asked`."""
     title, following, tone = _stand(case)
     lines = [_cut(case.reason), *_held(decision.held_back if decision else ())]
+    lines += [f"Version {case.version}: {asked}"] if asked else []
     if case.is_over and case.outcome:
         lines.append(f"Outcome: {_cut(case.outcome)}")
     if case.state is CaseState.WAITING:
@@ -106,6 +110,21 @@ def about_restored(row: AuditRow, setting: Setting) -> Notice:
     return Notice(title=title, body=body, tone=Tone.INFO)
 
 
+def about_automation(row: AuditRow, setting: Setting) -> Notice:
+    """Say that an automation of Prefect does not do its work, or does again."""
+    troubled = row.kind == "automation_troubled"
+    following = (
+        "Nothing is lost: `reconcile` does each minute what it should have started. "
+        "`tenure sync` makes one again that is gone, a person enables one that is disabled."
+        if troubled
+        else "Nothing is to be done."
+    )
+    name = row.body["automation"]
+    body = _body([_cut(row.reason)], following, setting, "index.html")
+    title = f"{name}: {row.body['kind']}" if troubled else f"{name}: works again"
+    return Notice(title=title, body=body, tone=Tone.WARNING if troubled else Tone.INFO)
+
+
 def about_orphan(row: AuditRow, setting: Setting) -> Notice:
     """Say that a model serves and has no spec any more."""
     following = (
@@ -116,6 +135,41 @@ def about_orphan(row: AuditRow, setting: Setting) -> Notice:
     body = _body([_cut(row.reason)], following, setting, f"{setting.model}/index.html", stops=True)
     title = f"{setting.model}: it serves and has no spec"
     return Notice(title=title, body=body, tone=Tone.WARNING)
+
+
+def about_rollout(rollout: Rollout, setting: Setting) -> Notice:
+    """Say that a rollout waits for a person, or how it ended."""
+    version, model = f"version {rollout.version}", rollout.model
+    title, following, tone = {
+        RolloutState.HELD: (
+            f"the rollout of {version} waits for a person, at {step_name(rollout.share)}",
+            f"`tenure rollout advance {model}` takes the next step, `abort` ends it.",
+            Tone.WARNING,
+        ),
+        RolloutState.PROMOTED: (
+            f"{version} took over by steps",
+            f"`tenure rollback {model}` brings version {rollout.champion} back.",
+            Tone.SUCCESS,
+        ),
+        RolloutState.ROLLED_BACK: (
+            f"{version} was rolled back",
+            f"Version {rollout.champion} answers every request again.",
+            Tone.FAILURE,
+        ),
+    }.get(
+        rollout.state,
+        (
+            f"the rollout of {version} ended",
+            "The champion answers every request.",
+            Tone.INFO,
+        ),
+    )
+    lines = [_cut(rollout.outcome)] if rollout.outcome else []
+    if rollout.verdict:
+        lines.append(f"Evidence: {rollout.verdict}")
+    stops = not rollout.is_over
+    body = _body(lines, following, setting, f"{model}/index.html", stops=stops)
+    return Notice(title=f"{model}: {title}", body=body, tone=tone)
 
 
 def about_halt(row: AuditRow, setting: Setting) -> Notice:
@@ -178,9 +232,20 @@ def _stand(case: Case) -> tuple[str, str, Tone]:
             return f"{version} stays in office", "Nothing is changed.", Tone.INFO
         case CaseState.CLOSED if retires:
             undo = f'`tenure restore {case.model} {case.version} --reason "…"` takes it back.'
-            return f"{version} was retired", undo, Tone.FAILURE
+            return f"{version} was retired", f"{_sunset(case)} {undo}", Tone.FAILURE
         case CaseState.CLOSED:
             return "the retraining is over", "The next windows are judged as usual.", Tone.SUCCESS
+
+
+def _sunset(case: Case) -> str:
+    moved = case.done("move_slot")
+    has_moved = moved is not None and moved.facts.get("epoch_after") is not None
+    since = f" since {moved.at:%Y-%m-%d %H:%M} UTC" if moved and has_moved else ""
+    who = f"version {case.successor}" if case.successor else "nobody"
+    return (
+        f"Who asks for {case.model} is answered by {who}{since}; who asks for version "
+        f"{case.version} by its number reads 410 and who took over."
+    )
 
 
 def _asks(case: Case, setting: Setting) -> list[str]:

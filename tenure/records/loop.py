@@ -110,7 +110,8 @@ class Reading:
 
     `reason` is why the whole window is unknown, empty otherwise. `evidently` is the digest of the
     stored Evidently snapshot that verdicts were read from. `page` is a path below the pages folder.
-    `digest` is that of the content without `seq` and `as_of`.
+    `labels` tells whether the truth of its rows is still the one that it was read with; empty where
+    none is known. `digest` is that of the content without `seq` and `as_of`.
     """
 
     model: str
@@ -124,6 +125,7 @@ class Reading:
     reason: str = ""
     evidently: str | None = None
     page: str | None = None
+    labels: str = ""
     digest: str = ""
     seq: int = 0
     as_of: datetime | None = None
@@ -242,7 +244,8 @@ class RetirementRecord:
     `steps` are those of the case, `kept` says what happens to each kind of data (keep, delete,
     hold, and until when), `freed_bytes` what left the store and `memory_freed_bytes` what the
     prediction server gave back (None where none ran). `checklist` names what decommissioning asks
-    for, each with the step that did it; `head` is the ledger's when the record was written.
+    for, each with the step that did it; `asked` says how often the version was asked in its last
+    days, as far as log and servers know; `head` is the ledger's when the record was written.
     """
 
     case: str
@@ -264,4 +267,5 @@ class RetirementRecord:
     memory_freed_bytes: int | None
     closed_at: datetime
     checklist: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
     head: str = ""

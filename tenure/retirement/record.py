@@ -23,6 +23,7 @@ CHECKLIST = {
     "approval": "verify_successor",
     "successor or fallback verified": "verify_successor",
     "slot moved": "move_slot",
+    "who asked it lately": "settle_data",
     "requests drained, memory given back": "drain",
     "schedules and monitors off": "turn_off",
     "artifact in the archive": "archive",
@@ -57,6 +58,7 @@ def put_record(case: Case, workspace: Workspace) -> tuple[str, str]:
         freed_bytes=facts["archive"]["freed_bytes"],
         memory_freed_bytes=facts["drain"]["memory_freed_bytes"],
         closed_at=now,
+        asked=facts["settle_data"].get("asked", {}),
         checklist={name: step for name, step in CHECKLIST.items() if case.done(step)},
         head=str(ledger.head()),
     )

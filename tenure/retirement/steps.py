@@ -26,6 +26,7 @@ from tenure.retirement.draining import wait_until_gone
 from tenure.retirement.fallbacks import ensure_fallback, is_fallback
 from tenure.retirement.opening import may_leave_vacant, refuse
 from tenure.retirement.record import put_record
+from tenure.telling.asked import who_asked
 
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
@@ -232,12 +233,16 @@ def archive(case: Case, workspace: Workspace, *, actor: str) -> Case:
 
 
 def settle_data(case: Case, workspace: Workspace, *, actor: str) -> Case:
-    """Decide by today's spec what becomes of what the version leaves, and do what is due now."""
+    """Decide by today's spec what becomes of what the version leaves, and do what is due now.
+
+    How often the version was asked lately is put on record before its log may go.
+    """
     now, is_left = _begin(case, "settle_data", workspace)
     if not is_left:
         return now
+    asked = who_asked(now.model, now.version, workspace).as_dict()
     kept = retaining.settle(now, workspace, actor=actor)
-    return _end(now, "settle_data", {"kept": kept}, workspace, actor)
+    return _end(now, "settle_data", {"kept": kept, "asked": asked}, workspace, actor)
 
 
 def probe(case: Case, workspace: Workspace, *, actor: str) -> Case:

@@ -11,6 +11,7 @@ from tenure.records import Action, AuditRow, Decision, Stage
 from tenure.registry import Ledger, open_ledger
 from tenure.registry.specs import ORPHANED, spec_in_force
 from tenure.spec import ModelSpec, read_all
+from tenure.telling.alarms import TROUBLED, WELL
 from tenure.workspace import Workspace
 
 NO_OLDER_THAN = timedelta(days=3)
@@ -19,7 +20,10 @@ NO_OLDER_THAN = timedelta(days=3)
 DECIDED = ("warning_decided", "retrain_decided", "retirement_decided")
 OF_CASES = ("case_opened", "case_answered", "case_lapsed", "case_closed")
 OF_HALTS = ("automation_halted", "automation_resumed")
-TOLD = (*DECIDED, *OF_CASES, *OF_HALTS, ORPHANED, "stage_changed")
+OF_PARTS = (TROUBLED, WELL)
+"""What is about no model; told to the platform team, or to everybody where none is named."""
+OF_ROLLOUTS = ("rollout_held", "rollout_ended")
+TOLD = (*DECIDED, *OF_CASES, *OF_HALTS, *OF_PARTS, *OF_ROLLOUTS, ORPHANED, "stage_changed")
 _OUT_OF_OFFICE = (Stage.RETIRED.value, Stage.ARCHIVED.value)
 
 
@@ -45,6 +49,7 @@ def due_notices(model: str | None, workspace: Workspace) -> list[Due]:
     names = notified(model, workspace)
     if not names:
         return []
+    team = workspace.notify_to or names
     ledger = open_ledger(workspace)
     since = workspace.clock.now() - NO_OLDER_THAN
     rows = news(ledger.happenings(model, TOLD, since=since), ledger)
@@ -53,16 +58,18 @@ def due_notices(model: str | None, workspace: Workspace) -> list[Due]:
     settled = ledger.settled_notices(model, after_seq=rows[0].seq)
     due = []
     for row in rows:
-        left = tuple(name for name in names if (f"row {row.seq}", name) not in settled)
+        whom = team if row.kind in OF_PARTS else names
+        left = tuple(name for name in whom if (f"row {row.seq}", name) not in settled)
         due += [Due(row=row, to=left)] if left else []
     return due
 
 
 def notified(model: str | None, workspace: Workspace) -> tuple[str, ...]:
-    """Return the names of the addresses that a model's spec tells; of all specs for None."""
+    """Return the names of the addresses that a model's spec tells; of all for None."""
     if model is None:
         specs = [reading.spec for reading in read_all(workspace) if reading.spec is not None]
-        return tuple(dict.fromkeys(name for spec in specs for name in spec.notify.to))
+        told = [*workspace.notify_to, *(name for spec in specs for name in spec.notify.to)]
+        return tuple(dict.fromkeys(told))
     spec = spec_if_any(model, workspace)
     return tuple(dict.fromkeys(spec.notify.to)) if spec else ()
 

@@ -17,19 +17,22 @@ from tenure.notices import (
     Links,
     Notice,
     Setting,
+    about_automation,
     about_case,
     about_decision,
     about_halt,
     about_orphan,
     about_restored,
+    about_rollout,
     send,
 )
-from tenure.records import AuditRow, Case, Decision
+from tenure.records import Action, AuditRow, Case, CaseState, Decision, from_json
 from tenure.registry import Ledger, open_ledger
 from tenure.registry.halts import is_automatic
 from tenure.registry.specs import ORPHANED
 from tenure.spec import read_all
-from tenure.telling.due import OF_HALTS, case_of, due_notices, spec_if_any
+from tenure.telling.asked import Asked, who_asked
+from tenure.telling.due import OF_HALTS, OF_PARTS, OF_ROLLOUTS, case_of, due_notices, spec_if_any
 from tenure.workspace import Workspace
 
 Send = Callable[..., list[Delivery]]
@@ -110,17 +113,33 @@ def compose(row: AuditRow, ledger: Ledger, workspace: Workspace) -> Notice:
     setting = setting_of(row.model, ledger, workspace)
     if row.kind in OF_HALTS:
         return about_halt(row, setting)
+    if row.kind in OF_PARTS:
+        return about_automation(row, setting)
     if row.kind == ORPHANED:
         return about_orphan(row, setting)
+    if row.kind in OF_ROLLOUTS:
+        return about_rollout(ledger.rollout(row.body["rollout"]), setting)
     if row.kind == "stage_changed":
         return about_restored(row, setting)
     case = case_of(row)
     if case:
         found = ledger.case(case)
-        return about_case(found, setting, decision_behind(found, ledger))
+        asked = asked_of(found, workspace)
+        return about_case(found, setting, decision_behind(found, ledger), asked=asked)
     decision = ledger.decision(row.body["decision"])
     reading = ledger.reading(decision.readings[-1])
     return about_decision(decision, setting, reading.page if reading else None)
+
+
+def asked_of(case: Case, workspace: Workspace) -> str:
+    """Return in a sentence how often a version that is to go, or has gone, was asked lately."""
+    if case.action is not Action.RETIRE or case.state is CaseState.DECLINED:
+        return ""
+    done = case.done("settle_data")
+    if done is None:
+        return who_asked(case.model, case.version, workspace).text
+    kept = done.facts.get("asked")
+    return from_json(Asked, kept).text if kept else ""
 
 
 def decision_behind(case: Case, ledger: Ledger) -> Decision | None:
@@ -156,5 +175,6 @@ def allowed_hosts(model: str | None, workspace: Workspace) -> tuple[str, ...]:
         specs = [reading.spec for reading in read_all(workspace)]
     else:
         specs = [spec_if_any(model, workspace)]
-    hosts = (host for spec in specs if spec is not None for host in spec.notify.allow_hosts)
-    return tuple(dict.fromkeys(hosts))
+    hosts = [host for spec in specs if spec is not None for host in spec.notify.allow_hosts]
+    more = workspace.notify_hosts if model is None else ()
+    return tuple(dict.fromkeys([*more, *hosts]))

@@ -10,11 +10,13 @@ from prefect.client.orchestration import get_client
 from deployments.automations import wanted
 from deployments.build import VERBS
 from deployments.sync import sync
-from tasks import watchdog
+from tasks import events, silence, watchdog
+from tasks.automations import RETIRE
 from tenure.cli.automations import GONE, OFF, expected, look_after
 from tenure.cli.status import status
+from tenure.registry import open_ledger
 from tenure.spec import load_all
-from tests.flows.conftest import api, loans
+from tests.flows.conftest import api, case, loans
 from tests.servers import eventually
 
 __all__ = ["api", "loans"]
@@ -72,6 +74,20 @@ def test_reconcile_warns_by_an_event_once(synced, api):
         )
     assert [one["payload"]["automation"] for one in found] == ["tenure-halt"]
     assert "disabled" in found[0]["payload"]["reason"]
+
+
+def test_a_run_of_an_automation_ends_its_silence(synced, monkeypatch):
+    monkeypatch.setattr(silence, "TIMES", 1)
+    ledger, wanted = open_ledger(synced), case()
+    ledger.open_case(wanted, actor=wanted.opened_by, evidence="readings")
+    (row,) = [row for row in ledger.unsent() if row.kind == "case_opened"]
+    ledger.mark_sent([row.seq])
+    silence.made_up_for(RETIRE, "loans", synced)
+    assert "1 runs" in silence.silent(synced)[RETIRE]
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/events", json=[events.as_event(row)])
+    eventually(lambda: silence.silent(synced) == {})
+    assert silence.counted(RETIRE, synced) == 0
 
 
 def test_without_a_server_nothing_is_said_of_them(loans, monkeypatch):

@@ -10,8 +10,8 @@ from prefect.server.events.schemas.events import ReceivedEvent
 
 from deployments.automations import NAMES, wanted
 from deployments.build import VERBS
+from tasks.automations import EVERY
 from tasks.events import as_event
-from tasks.watchdog import EVERY
 from tenure.records import AuditRow
 from tenure.spec import ModelSpec
 

@@ -11,7 +11,7 @@ from prefect.states import Failed, Running
 from deployments.replay import replay
 from deployments.sync import sync
 from flows.reconcile import reconcile
-from tasks import reconciling, starting, watchdog
+from tasks import automations, reconciling, silence, starting, watchdog
 from tenure.records import Action, CaseState
 from tenure.registry import open_ledger
 from tenure.workspace import open_workspace
@@ -170,17 +170,49 @@ def test_a_model_in_trouble_holds_up_no_other(deployed):
 
 
 def test_an_automation_that_is_gone_or_off_raises_an_alarm(deployed, monkeypatch):
-    there = dict.fromkeys(watchdog.EVERY, True)
+    there = dict.fromkeys(automations.EVERY, True)
     monkeypatch.setattr(watchdog, "states", lambda: there)
     assert watchdog.look.fn("", deployed) == []
-    there[watchdog.RETIRE] = False
-    del there[watchdog.INGEST]
-    told = f"{watchdog.INGEST}: {watchdog.GONE}. {watchdog.RETIRE}: {watchdog.OFF}."
+    there[automations.RETIRE] = False
+    del there[automations.INGEST]
+    told = f"{automations.INGEST}: {watchdog.GONE}. {automations.RETIRE}: {watchdog.OFF}."
     assert reconcile(return_state=True).message == told
 
 
+def miss(workspace, place):
+    """Let a retirement come up that only `reconcile` starts, and be over."""
+    ledger = open_ledger(workspace)
+    wanted = opened(workspace, id=f"{place:064x}")
+    reconciling.carry_on_cases.fn(workspace)
+    assert silence.counted("tenure-retire", workspace) == place  # its event was not sent yet
+    ledger.mark_sent([row.seq for row in ledger.unsent()])
+    clear()
+    for _ in range(2):
+        reconciling.carry_on_cases.fn(workspace)
+    ledger.close_case(wanted.id, actor="person:ann", outcome="Over.", record=None, now=NOW)
+    clear()
+
+
+def test_an_automation_that_is_enabled_and_silent_raises_an_alarm(deployed, monkeypatch):
+    there = dict.fromkeys(automations.EVERY, True)
+    monkeypatch.setattr(watchdog, "states", lambda: there)
+    for place in range(silence.TIMES):
+        assert watchdog.look.fn("", deployed) == []
+        miss(deployed, place)
+    (line,) = watchdog.look.fn("", deployed)
+    assert line["because of"] == automations.RETIRE
+    assert "enabled and silent: 3 runs" in line["done"]
+    there[automations.RETIRE] = False
+    (line,) = watchdog.look.fn("", deployed)
+    assert line["done"] == watchdog.OFF
+    there[automations.RETIRE] = True
+    assert watchdog.look.fn("", deployed) == []
+    rows = open_ledger(deployed).happenings(None, ("automation_troubled", "automation_well"))
+    assert [row.body.get("kind") for row in rows] == ["silent", "disabled", None]
+
+
 def test_an_alarm_is_heard_while_another_run_reconciles(deployed, monkeypatch):
-    monkeypatch.setattr(watchdog, "states", lambda: dict.fromkeys(watchdog.EVERY, True))
+    monkeypatch.setattr(watchdog, "states", lambda: dict.fromkeys(automations.EVERY, True))
     ledger = open_ledger(deployed)
     lease = ledger.acquire_lease("reconcile:all", holder="run:another", ttl_s=60)
     said = "tenure-retire: the deployment is gone"

@@ -82,3 +82,14 @@ def test_a_simulated_clock_is_seen_by_every_copy_and_hands_over_to_the_real_one(
     assert copy.clock.now() == datetime(2020, 5, 3, tzinfo=UTC)
     workspace.clock.release()
     assert copy.clock.now() - datetime.now(UTC) < timedelta(minutes=1)
+
+
+def test_the_platform_team_is_named_in_the_settings(project):
+    file = project / "config" / "settings.yaml"
+    file.write_text("notify: {to: [PLATFORM], allow_hosts: [hooks.local]}\n")
+    workspace = open_workspace(project, project)
+    assert (workspace.notify_to, workspace.notify_hosts) == (("PLATFORM",), ("hooks.local",))
+    for wrong in ("notify: PLATFORM\n", "notify: {to: PLATFORM}\n", "notify: {who: [PLATFORM]}\n"):
+        file.write_text(wrong)
+        with pytest.raises(BadSetting, match="notify"):
+            open_workspace(project, project)

@@ -50,7 +50,8 @@ def test_a_retired_champion_leaves_its_slot_its_store_and_a_signed_record(office
     assert record.served_from is not None
     assert record.served_until == slot.since
     assert set(record.kept) == set(FATES)
-    assert len(record.checklist) == 9
+    assert len(record.checklist) == 10
+    assert (record.asked["days"], record.asked["rows"]) == (30, 0)
     assert loss(office.workspace) == []
 
 
