@@ -90,14 +90,14 @@ def note(
     workspace: WorkspaceFolder = None,
     project: ProjectFolder = None,
 ) -> AuditRow:
-    """Put a remark on a model, a version, a case or a batch; the model's page shows it.
+    """Put a remark on a model, a version, a case or a batch; its page and the model's show it.
 
     Write nothing out of a row: remarks cannot be taken back.
 
     Raises:
         ModelNotFound, VersionNotFound, CaseNotFound, AmbiguousCase: there is nothing of this name.
     """
-    from tenure.pages import draw_model
+    from tenure.pages import draw_remarked
     from tenure.registry import open_ledger
 
     opened = open_workspace(workspace, project)
@@ -112,7 +112,7 @@ def note(
         evidence="a person's word",
         body=body,
     )
-    draw_model(model, opened)
+    draw_remarked(row, opened)
     return row
 
 

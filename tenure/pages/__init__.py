@@ -6,7 +6,7 @@ none of them.
 """
 
 from tenure.pages.case import write_case_page
-from tenure.pages.drawing import draw_model
+from tenure.pages.drawing import draw_model, draw_remarked
 from tenure.pages.evaluation import write_evaluation_page
 from tenure.pages.fleet import write_index
 from tenure.pages.life import write_model_page
@@ -14,6 +14,7 @@ from tenure.pages.validation import write_validation_page
 
 __all__ = [
     "draw_model",
+    "draw_remarked",
     "write_case_page",
     "write_evaluation_page",
     "write_index",

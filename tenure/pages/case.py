@@ -29,6 +29,7 @@ from tenure.records import (
 from tenure.registry import Ledger, open_ledger
 from tenure.retirement.record import load_record
 from tenure.telling import links_of
+from tenure.telling.tell import asked_of
 from tenure.workspace import Workspace
 
 BASE = "../../"
@@ -83,6 +84,7 @@ def case_facts(case: Case, ledger: Ledger, workspace: Workspace) -> dict[str, An
         "remarks": remark_rows(_remarks(case, ledger), case.model, BASE),
         "record": read_record(case, workspace),
         "commands": commands(case),
+        "asked": asked_of(case, workspace),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tenure.pages import evaluation_charts as draw
+from tenure.pages.happened import remark_rows, remarks_about
 from tenure.pages.paths import batch_path, evaluation_path
 from tenure.pages.render import tone, write_page
 from tenure.records import (
@@ -47,6 +49,7 @@ def write_evaluation_page(model: str, number: int, workspace: Workspace) -> Path
     candidate = ledger.candidate(version.candidate)
     assert candidate is not None, "a version names the candidate that it was"
     details = open_store(workspace).get_json(evaluation.details)
+    remarks = remark_rows(remarks_about(ledger, model, version=number), model, "../../")
     return write_page(
         "evaluation.html",
         evaluation_path(model, number),
@@ -56,14 +59,19 @@ def write_evaluation_page(model: str, number: int, workspace: Workspace) -> Path
             (model, "../index.html"),
             (f"version {number}", None),
         ],
-        **evaluation_facts(version, evaluation, candidate, details),
+        **evaluation_facts(version, evaluation, candidate, details, remarks=remarks),
         snapshots=_snapshots(candidate, ledger),
         serves=_serves(ledger, version),
     )
 
 
 def evaluation_facts(
-    version: Version, evaluation: Evaluation, candidate: Candidate, details: dict[str, Any]
+    version: Version,
+    evaluation: Evaluation,
+    candidate: Candidate,
+    details: dict[str, Any],
+    *,
+    remarks: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return what the template names, from the records and the details alone."""
     primary = next((m for m in evaluation.metrics if m.name == evaluation.primary), None)
@@ -72,6 +80,7 @@ def evaluation_facts(
         "evaluation": evaluation,
         "candidate": candidate,
         "details": details,
+        "remarks": remarks,
         "headline": HEADLINES[evaluation.verdict],
         "banner": "bad" if version.stage is Stage.REJECTED else tone(evaluation.verdict),
         "primary": primary or MetricValue(name=evaluation.primary, value=None),
@@ -110,7 +119,9 @@ def _snapshots(candidate: Candidate, ledger: Ledger) -> list[dict[str, Any]]:
     rows = []
     for digest in candidate.training_set.snapshots:
         snapshot = ledger.snapshot(candidate.model, digest)
-        assert snapshot is not None, "a training set names accepted snapshots only"
+        if snapshot is None:  # its retention is over
+            rows.append({"digest": digest, "name": "deleted", "rows": None, "seq": "", "link": ""})
+            continue
         batch = ledger.batch(candidate.model, snapshot.batch)
         assert batch is not None, "a snapshot names the batch that it came from"
         rows.append(

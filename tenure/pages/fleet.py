@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from tenure.errors import TenureError
 from tenure.notices import Links
+from tenure.pages.coming import Coming, deadlines, next_runs
 from tenure.pages.life_timeline import life_timeline
 from tenure.pages.lives import read_life
 from tenure.pages.paths import INDEX, case_path, model_path
@@ -28,9 +29,12 @@ from tenure.records import (
     CaseState,
     Decision,
     Halt,
+    Rollout,
+    RolloutState,
     Severity,
     Slot,
 )
+from tenure.records.rollout import step_name
 from tenure.registry import Ledger, open_ledger
 from tenure.registry.fleet import BatchCount
 from tenure.spec import model_names
@@ -39,6 +43,7 @@ from tenure.workspace import Workspace
 
 DRAWN_WHOLE = 4
 """Up to so many models each have their timeline on the page of all."""
+SHOWN_COMING, SHOWN_ORPHANS = 10, 20
 YEAR = timedelta(days=365)
 STRIP = (182, 16)
 TALL = {"bad": 16, "warn": 12}
@@ -60,6 +65,8 @@ class Line:
     batches: Mapping[str, BatchCount]
     strip: Markup | None
     is_stood_in_for: bool = False
+    rollout: Rollout | None = None
+    runs: tuple[Coming, ...] = ()
 
     @property
     def is_orphan(self) -> bool:
@@ -70,6 +77,12 @@ class Line:
     def is_vacant(self) -> bool:
         """Whether it was in office once and nobody is now."""
         return self.champion is not None and self.champion.version is None
+
+    @property
+    def rolled_out(self) -> str:
+        """Which version takes over, and at which step, in words; empty for none."""
+        now = self.rollout
+        return f"version {now.version}: {step_name(now.share)}" if now else ""
 
     @property
     def quarantined(self) -> int:
@@ -84,6 +97,12 @@ class Line:
     def _count(self, state: BatchState) -> int:
         found = self.batches.get(state.value)
         return found.count if found else 0
+
+    @property
+    def coming(self) -> list[Coming]:
+        """The runs that come by schedule; nobody is watched while nobody fitted is in office."""
+        idle = self.champion is None or self.is_vacant or self.is_stood_in_for
+        return [run for run in self.runs if not (idle and run.what == "monitor")]
 
     @property
     def urgency(self) -> tuple[int, int, str]:
@@ -104,7 +123,10 @@ class Line:
             return f"approval{until}", f"tenure approve {case.id[:12]}"
         if case is not None:
             doing = "retraining" if case.action.value == "retrain" else "retirement"
-            return f"{doing} is under way", f"tenure explain {case.id[:12]}"
+            until = f", until {case.deadline_at:%-d %b, %H:%M} UTC" if case.deadline_at else ""
+            return f"{doing} is under way{until}", f"tenure explain {case.id[:12]}"
+        if self.rollout is not None and self.rollout.state is RolloutState.HELD:
+            return "a rollout waits for a person", f"tenure rollout status {self.model}"
         if self.champion is None and self.has_spec:
             return "a first version", f"tenure train {self.model}"
         if self.is_stood_in_for:
@@ -129,6 +151,8 @@ def write_index(workspace: Workspace, links: Links | None = None) -> Path:
         trail=[("Tenure", None)],
         lines=[_row(line) for line in lines],
         counts=_counts(lines),
+        orphans=[line.model for line in lines if line.is_orphan][:SHOWN_ORPHANS],
+        coming=_coming(lines, ledger),
         timelines=_timelines(lines, ledger, workspace),
         halted_all=next((halt for halt in ledger.halts() if halt.model is None), None),
         root=workspace.root.name,
@@ -150,8 +174,10 @@ def read_fleet(ledger: Ledger, workspace: Workspace) -> list[Line]:
     decided, course = ledger.latest_decisions(), ledger.decided_since(now - YEAR)
     undone = sorted(ledger.undone_cases(), key=lambda case: case.occupies == case.model)
     cases, stood_in_for = {case.model: case for case in undone}, ledger.stood_in_for()
+    rolled = {each.model: each for each in ledger.open_rollouts()}
     halts = {halt.model: halt for halt in ledger.halts()}
     batches, versions = ledger.batch_counts(), ledger.version_counts()
+    runs = next_runs(workspace, now)
     strips = _Strips(_start_of(course, now), now)
     newest = {model: _about_champion(decided.get(model), slots.get(model)) for model in decided}
     lines = [
@@ -167,6 +193,8 @@ def read_fleet(ledger: Ledger, workspace: Workspace) -> list[Line]:
             batches=batches.get(model, {}),
             strip=strips.draw(course[model]) if model in course else None,
             is_stood_in_for=model in stood_in_for,
+            rollout=rolled.get(model),
+            runs=tuple(runs.get(model, ())),
         )
         for model in sorted({*named, *ledger.models()})
     ]
@@ -215,6 +243,13 @@ def _counts(lines: Iterable[Line]) -> dict[str, int]:
         "orphans": sum(line.is_orphan for line in lines),
         "quarantined": sum(line.quarantined for line in lines),
     }
+
+
+def _coming(lines: Iterable[Line], ledger: Ledger) -> list[dict[str, Any]]:
+    """Return what comes next in the whole fleet: runs by schedule, and deadlines."""
+    runs = [run for line in lines for run in line.coming[:1]]
+    due = sorted([*runs, *deadlines(ledger.undone_cases())], key=lambda each: each.at)
+    return [{"coming": each, "link": model_path(each.model)} for each in due[:SHOWN_COMING]]
 
 
 def _timelines(lines: list[Line], ledger: Ledger, workspace: Workspace) -> list[dict[str, Any]]:

@@ -54,6 +54,15 @@ def read_remarks(model: str, ledger: Ledger) -> list[AuditRow]:
     return ledger.happenings(model, (REMARK,), limit=SHOWN)
 
 
+def remarks_about(ledger: Ledger, model: str, **part: object) -> list[AuditRow]:
+    """Return what people remarked on one part of a model, as `version=7`, oldest first."""
+    return [
+        row
+        for row in read_remarks(model, ledger)
+        if "case" not in row.body and all(row.body.get(name) == it for name, it in part.items())
+    ]
+
+
 def remark_rows(remarks: Sequence[AuditRow], model: str, base: str) -> list[dict[str, Any]]:
     """Return remarks as a page lists them, newest first; `base` leads to the pages folder."""
     return [{"row": row, **_subject(row, model, base)} for row in reversed(remarks)]

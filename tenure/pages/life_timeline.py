@@ -11,7 +11,8 @@ from tenure.pages.lives import Life, stretches
 from tenure.pages.render import when
 from tenure.pages.rows import Lane, Moment, Span, timeline
 from tenure.pages.watched import ROLES, window_words
-from tenure.records import Action, BatchState, Case, Severity, Stage
+from tenure.records import Action, BatchState, Case, RolloutState, Severity, Stage
+from tenure.records.rollout import step_name
 
 BATCH_TONES = {BatchState.ACCEPTED: "good", BatchState.QUARANTINED: "bad"}
 
@@ -23,7 +24,7 @@ def life_timeline(life: Life) -> Markup | None:
         return None
     start, end = min(moments), max([life.now, *moments])
     margin = max((end - start) * 0.02, timedelta(seconds=30))
-    lanes = [_champions(life), _versions(life), _windows(life), _cases(life)]
+    lanes = [_champions(life), _versions(life), _rollouts(life), _windows(life), _cases(life)]
     lanes += [_batches(life), _stops(life), _remarks(life)]
     drawn = [lane for n, lane in enumerate(lanes) if n < 2 or lane.spans or lane.moments]
     return timeline(
@@ -45,6 +46,7 @@ def _moments(life: Life) -> list[datetime]:
     moments = [b.arrived_at for b in life.batches] + [v.as_of for v, _ in life.versions]
     moments += [tenure.since for tenure in life.tenures]
     moments += [one.reading.as_of for one in life.seen if one.reading.as_of]
+    moments += [step.began_at for rollout in life.rollouts for step in rollout.steps]
     moments += [case.opened_at for case in life.cases] + [row.as_of for row in life.remarks]
     return moments
 
@@ -76,6 +78,24 @@ def _versions(life: Life) -> Lane:
         for version, _ in life.versions
     ]
     return Lane(name="versions", moments=moments)
+
+
+def _rollouts(life: Life) -> Lane:
+    """Draw a band for each step that a version held beside the champion."""
+    spans = []
+    for rollout in life.rollouts:
+        ends = [*(step.began_at for step in rollout.steps[1:]), rollout.ended_at]
+        for step, end in zip(rollout.steps, ends, strict=True):
+            is_last = step is rollout.now
+            role = "bad" if is_last and rollout.state is RolloutState.ROLLED_BACK else "candidate"
+            if rollout.state is RolloutState.HELD and is_last:
+                role = "warn"
+            name = f"v{rollout.version} {step_name(step.share)}"
+            title = f"{name} from {when(step.began_at)}: {step.reason}"
+            if is_last and rollout.outcome:
+                title += f" {rollout.state.value.replace('_', ' ')}: {rollout.outcome}"
+            spans.append(Span(label=name, start=step.began_at, end=end, role=role, title=title))
+    return Lane(name="rollouts", spans=spans)
 
 
 def _windows(life: Life) -> Lane:

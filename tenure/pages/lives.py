@@ -10,7 +10,16 @@ from itertools import pairwise
 from tenure.monitoring.policy import Policy
 from tenure.pages.happened import Stop, read_remarks, read_stops
 from tenure.pages.watched import Seen, policy_if_any, read_seen
-from tenure.records import Assignment, AuditRow, Batch, Case, Evaluation, MetricValue, Version
+from tenure.records import (
+    Assignment,
+    AuditRow,
+    Batch,
+    Case,
+    Evaluation,
+    MetricValue,
+    Rollout,
+    Version,
+)
 from tenure.registry import Ledger
 from tenure.workspace import Workspace
 
@@ -23,7 +32,8 @@ SHOWN_CASES = 50
 class Life:
     """A model as its page shows it.
 
-    Versions and batches newest first; tenures, windows, cases, stops and remarks oldest first.
+    Versions and batches newest first; tenures, windows, cases, stops, remarks, rollouts oldest
+    first.
     """
 
     model: str
@@ -37,6 +47,7 @@ class Life:
     policy: Policy | None = None
     stops: Sequence[Stop] = ()
     remarks: Sequence[AuditRow] = ()
+    rollouts: Sequence[Rollout] = ()
 
     @property
     def open_case(self) -> Case | None:
@@ -67,6 +78,7 @@ def read_life(model: str, ledger: Ledger, workspace: Workspace) -> Life:
         cases=ledger.cases(model, limit=SHOWN_CASES),
         stops=read_stops(model, ledger),
         remarks=read_remarks(model, ledger),
+        rollouts=ledger.rollouts(model),
     )
 
 

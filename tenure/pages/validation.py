@@ -5,12 +5,14 @@ Rules, columns and counts stand on this page; a value of a row never does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from tenure.errors import BatchNotFound
+from tenure.pages.happened import remark_rows, remarks_about
 from tenure.pages.paths import batch_path
 from tenure.pages.render import write_page
 from tenure.pages.rows import Interval, bars
@@ -45,6 +47,8 @@ def write_validation_page(report: ValidationReport, workspace: Workspace) -> Pat
     if batch is None:
         raise BatchNotFound(model=report.model, batch=report.batch[:12])
     columns = _columns(batch, ledger)
+    said = remarks_about(ledger, report.model, batch=report.batch)
+    remarks = remark_rows(said, report.model, "../../")
     return write_page(
         "validation.html",
         batch_path(report.model, report.batch),
@@ -54,12 +58,16 @@ def write_validation_page(report: ValidationReport, workspace: Workspace) -> Pat
             (report.model, "../index.html"),
             (batch.name, None),
         ],
-        **validation_facts(report, batch, columns),
+        **validation_facts(report, batch, columns, remarks=remarks),
     )
 
 
 def validation_facts(
-    report: ValidationReport, batch: Batch, columns: tuple[Column, ...]
+    report: ValidationReport,
+    batch: Batch,
+    columns: tuple[Column, ...],
+    *,
+    remarks: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return what the template names, from the records alone."""
     troubled = {v.column: v.outcome for v in report.violations if v.column}
@@ -69,6 +77,7 @@ def validation_facts(
         "report": report,
         "batch": batch,
         "columns": columns,
+        "remarks": remarks,
         "troubled": troubled,
         "headline": HEADLINES[report.outcome],
         "sentence": _sentence(report, batch),
