@@ -85,6 +85,10 @@ class Scale:
         return self.start + share * (self.end - self.start)
 
 
+_NOTHING = 1e-200
+"""Smaller sizes are drawn as 0: parts of them would be smaller than a float can be."""
+
+
 def linear(
     values: Iterable[float],
     start: float,
@@ -104,7 +108,8 @@ def linear(
         bounds: ends that are fixed whatever the values.
         pad: share of the spread that is added at each free end.
     """
-    known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    known = [0.0 if abs(value) < _NOTHING else value for value in finite]
     low, high = min(known), max(known)
     spread = (high - low) or abs(high) or 1.0
     low = low - pad * spread if bounds[0] is None else bounds[0]

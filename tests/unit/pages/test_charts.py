@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tenure.pages.charts import Line, confusion, lines, points, reliability
@@ -87,6 +87,7 @@ finite = st.floats(-1e12, 1e12, allow_nan=False)
 
 
 @given(st.lists(finite, min_size=1, max_size=8), st.integers(2, 9))
+@example([5e-324], 2)
 def test_a_scale_holds_its_values_between_round_ticks(values, count):
     scale = linear(values, 0, 100, count=count)
     assert scale.low <= min(values) or scale(min(values)) == pytest.approx(0, abs=1e-6)
