@@ -93,7 +93,7 @@ def read(
     """Return the logged predictions of a model, oldest first; what is still in the spool as well.
 
     Columns: id, at (UTC), model, version, epoch, slot, latency_ms, prediction, `probability.CLASS`
-    and `input.COLUMN` as far as versions have them.
+    and `input.COLUMN` as far as versions have them, and `flags` where guards found something.
 
     Args:
         model: its name.
@@ -206,6 +206,9 @@ def _table(part: _Part) -> pa.Table:
         ),
         "prediction": pa.array([value for entry in part.entries for value in entry["predictions"]]),
     }
+    if any("flags" in entry for entry in part.entries):
+        values = _each_row(part, lambda entry, row: entry["flags"][row])
+        columns["flags"] = pa.array(values, pa.string())
     for place, label in enumerate(part.line["classes"]):
         values = _each_row(part, lambda entry, row, p=place: entry["probabilities"][row][p])
         columns[f"probability.{label}"] = pa.array(values, pa.float64())

@@ -40,6 +40,7 @@ class Answered:
         predictions: one a row.
         probabilities: a list over the classes a row, or None.
         latency_us: from the whole request read to the answer made.
+        flags: what guards found in a row, as a text; None where nothing is to be said of any.
     """
 
     of: LoggedVersion
@@ -51,6 +52,7 @@ class Answered:
     predictions: Sequence[Any]
     probabilities: Sequence[Sequence[float | None]] | None
     latency_us: int
+    flags: Sequence[str | None] | None = None
 
     @property
     def rows(self) -> int:
@@ -71,7 +73,7 @@ def version_line(of: LoggedVersion) -> dict[str, Any]:
 
 def entry_line(answered: Answered) -> dict[str, Any]:
     """Return the line of one answered request."""
-    return {
+    line = {
         "kind": "answered",
         "model": answered.of.model,
         "version": answered.of.version,
@@ -84,3 +86,6 @@ def entry_line(answered: Answered) -> dict[str, Any]:
         "probabilities": answered.probabilities,
         "latency_us": answered.latency_us,
     }
+    if answered.flags is not None:
+        line["flags"] = answered.flags
+    return line

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-import threading
 import time
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -29,7 +28,6 @@ from tenure.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.5
 _NOBODY = "0" * 64
 _IN_QUERY = re.compile(rb"(?:^|[&;])(?:api[-_]?key|access_token|key|token)=|tenure_[0-9a-f]{12}_")
 _MODEL = re.compile(r"/v[12]/models/([^/:]+)")
@@ -92,7 +90,7 @@ class Failures:
 
 
 class Access:
-    """Decides who may do what; follows the file of keys.
+    """Decides who may do what; `look` follows the file of keys.
 
     Args:
         workspace: whose keys.
@@ -115,18 +113,6 @@ class Access:
         self._keys = {each.id: each for each in read_key_file(self._file)}
         self.trouble: str | None = None
         self.is_on = must or bool(self._keys)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="tenure-keys", daemon=True)
-
-    def start(self) -> None:
-        """Begin to follow the file of keys."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop following it."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def look(self) -> None:
         """Take over the keys if their file has changed; a broken file changes nothing.
@@ -223,10 +209,6 @@ class Access:
             return Problem(429, "too-many-bad-keys", detail, headers=[retry_after(wait_s), CLOSE])
         detail = "This key opens nothing: it is unknown, revoked, or its time is over."
         return Problem(401, "bad-key", detail, headers=[challenge, CLOSE])
-
-    def _follow(self) -> None:
-        while not self._stop.wait(LOOK_EVERY_S):
-            self.look()
 
 
 def role_of(path: str) -> Role:

@@ -36,7 +36,8 @@ from tenure.workspace import Workspace
 _log = logging.getLogger(__name__)
 
 ROUTES = ("/metrics", "/status", "/health/live", "/health/ready")
-_FOLD_EVERY_S = 5.0
+_LOOK_EVERY_S = 0.5
+_FOLD_EVERY = 10
 
 
 class AdminApplication:
@@ -50,6 +51,10 @@ class AdminApplication:
 
     def __init__(self, workspace: Workspace, access: Access, hosts: frozenset[str]) -> None:
         self._workspace, self._access, self._hosts = workspace, access, hosts
+
+    def look(self) -> None:
+        """Follow the file of keys."""
+        self._access.look()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
         """Answer one request (ASGI 3)."""
@@ -135,13 +140,13 @@ class AdminServer:
         self._listener.set_inheritable(False)
         self.port: int = self._listener.getsockname()[1]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-        self._workspace = workspace
+        self._workspace, self._app = workspace, app
         self._file = workspace.spool / "admin.json"
         self._server = uvicorn.Server(_configuration(app))
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._serve, name="tenure-admin", daemon=True),
-            threading.Thread(target=self._fold_on, name="tenure-fold", daemon=True),
+            threading.Thread(target=self._look_on, name="tenure-fold", daemon=True),
         ]
 
     def start(self) -> None:
@@ -165,8 +170,13 @@ class AdminServer:
     def _serve(self) -> None:
         self._server.run(sockets=[self._listener])
 
-    def _fold_on(self) -> None:
-        while not self._stop.wait(_FOLD_EVERY_S):
+    def _look_on(self) -> None:
+        beats = 0
+        while not self._stop.wait(_LOOK_EVERY_S):
+            self._app.look()
+            beats += 1
+            if beats % _FOLD_EVERY:
+                continue
             try:
                 fold(self._workspace)
             except OSError as error:
@@ -191,14 +201,12 @@ def admin_of(
     check_bind(host, access, is_open=options.is_open)
     app = AdminApplication(workspace, access, allowed_hosts(host, allow_hosts))
     server = AdminServer(app, host, options.admin_port, workspace)
-    access.start()
     server.start()
     _log.info("metrics and status at %s", server.address)
     try:
         yield server
     finally:
         server.stop()
-        access.stop()
 
 
 def _configuration(app: AdminApplication) -> uvicorn.Config:

@@ -15,11 +15,11 @@ JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 _DUMP = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
 
 
-def predictions(ask: Ask, found: Predicted, reference: Reference) -> bytes:
+def predictions(ask: Ask, found: Predicted, reference: Reference, flags: Any = None) -> bytes:
     """Return the answer to a V1 request.
 
     `probabilities` are a list a row in the order of `classes`; `not_finite` names the rows in which
-    a null stands for a number that overflowed.
+    a null stands for a number that overflowed; `flags` say what guards found.
     """
     answer: dict[str, Any] = {"predictions": found.values}
     if ask.probabilities and found.probabilities is not None:
@@ -27,6 +27,8 @@ def predictions(ask: Ask, found: Predicted, reference: Reference) -> bytes:
         answer["classes"] = reference.runtime.classes
     if found.not_finite:
         answer["not_finite"] = found.not_finite
+    if flags is not None:
+        answer["flags"] = flags.said()
     answer |= {
         "model": reference.model,
         "version": reference.version,

@@ -17,11 +17,13 @@ class Ask:
             missing).
         ids: one text a row, the client's or made here.
         probabilities: whether the answer shall hold them, where the model has any.
+        flags: what guards found in the rows, None for nothing.
     """
 
     columns: Mapping[str, Sequence[Any]]
     ids: list[str]
     probabilities: bool
+    flags: Any = None
 
     @property
     def rows(self) -> int:

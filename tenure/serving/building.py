@@ -54,10 +54,11 @@ def build_app(
     options = options or Options()
     address = f"{options.scheme}://{_bracketed(host)}:{port}"
     reporter = Reporter(workspace, log, address=address)
+    operations = Operations(workspace, host, options)
     router = Router(
         workspace,
         read=LedgerReader(workspace),
-        load=version_loader(workspace),
+        load=operations.loader(version_loader(workspace)),
         names=partial(_names, workspace),
         stage=stage_reader(workspace),
         is_closed=Closing(workspace),
@@ -70,7 +71,6 @@ def build_app(
         is_idle=lambda: core.engine.in_flight == 0,
         tally=core.tally,
     )
-    operations = Operations(workspace, host, options)
     app = Application(
         core,
         [V2Door(core), V1Door(core), Site(core, workspace.pages)],

@@ -57,12 +57,24 @@ class Guards(Protocol):
         """
         ...
 
+    def instead(self) -> Reference:
+        """Return the fallback, which answers what the spec gives to it.
+
+        Raises:
+            Problem: 503 where it is not in memory.
+        """
+        ...
+
 
 class Guarding(Protocol):
     """Knows the guards of each version."""
 
     def of(self, reference: Reference) -> Guards | None:
         """Return the guards of a version, None if it has none."""
+        ...
+
+    def logged(self, reference: Reference, ask: Ask, found: Predicted) -> Any:
+        """Return what the log says of each row, None where nothing is to be said of any."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenure.predictions import PredictionLog
@@ -18,6 +18,7 @@ from tenure.serving.asks import Ask
 from tenure.serving.bodies import read_body
 from tenure.serving.doors import Request
 from tenure.serving.engine import Engine
+from tenure.serving.guards import joined
 from tenure.serving.limits import Limits
 from tenure.serving.router import GONE, Reference, Router
 from tenure.serving.runtime import Predicted, Runtime
@@ -95,7 +96,9 @@ class Core:
             if self.guarding is None:
                 found, flags = await self.engine.answer(reference, ask, request.receive), None
             else:
-                found, flags = await self._guarded(self.guarding, reference, ask, request)
+                reference, ask, found, flags = await self._guarded(
+                    self.guarding, reference, ask, request
+                )
         except Exception as error:
             self.tally.raised(reference, error)
             raise
@@ -106,13 +109,22 @@ class Core:
 
     async def _guarded(
         self, guarding: Guarding, reference: Reference, ask: Ask, request: Request
-    ) -> tuple[Predicted, Any]:
+    ) -> tuple[Reference, Ask, Predicted, Any]:
         guards = guarding.of(reference)
         if guards is None:
-            return await self.engine.answer(reference, ask, request.receive), None
-        seen = guards.look(ask)
-        found = await self.engine.answer(reference, ask, request.receive)
-        return found, guards.judge(ask, found) or seen
+            return reference, ask, await self.engine.answer(reference, ask, request.receive), None
+        flags = guards.look(ask)
+        if flags is not None:
+            ask = replace(ask, flags=flags)
+        if flags is None or not flags.falls_back:
+            found = await self.engine.answer(reference, ask, request.receive)
+            unsure = guards.judge(ask, found)
+            if unsure is None or not unsure.falls_back:
+                return reference, ask, found, joined(flags, unsure)
+            flags = joined(flags, unsure)
+        reference = request.reference = guards.instead()
+        ask = replace(ask, flags=flags)
+        return reference, ask, await self.engine.answer(reference, ask, request.receive), flags
 
     async def find(
         self,

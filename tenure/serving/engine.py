@@ -30,7 +30,7 @@ from tenure.serving.router import Reference
 from tenure.serving.runtime import Predicted, Runtime
 
 if TYPE_CHECKING:
-    from tenure.serving.companions import Metrics
+    from tenure.serving.companions import Guarding, Metrics
 
 _LOOK_S = 0.05
 _EXPECTED = (ValueError, TypeError, ArithmeticError)
@@ -58,6 +58,7 @@ class Lane:
     of: LoggedVersion
     keeps_log: bool
     refuses_unlogged: bool
+    wants_shares: bool
     may_be_quick: bool
     joins: bool
     waiting: deque[Member] = field(default_factory=deque)
@@ -80,6 +81,7 @@ class Engine:
         self.limits = limits
         self.in_flight = 0
         self.metrics: Metrics | None = None
+        self.guarding: Guarding | None = None
         self._lanes: dict[int, Lane] = {}
         self._turns: deque[Lane] = deque()
         self._computing: list[Member] = []
@@ -139,13 +141,14 @@ class Engine:
             of=logged_version(runtime),
             keeps_log=runtime.rules.log != "off",
             refuses_unlogged=runtime.rules.log_when_full == "refuse",
+            wants_shares=runtime.rules.wants_shares,
             may_be_quick=not is_treated(runtime),
             joins=runtime.plan_kind == "trees",
         )
         return lane
 
     def _at_once(self, lane: Lane, reference: Reference, ask: Ask, began_at: float) -> Predicted:
-        wanted = ask.probabilities or lane.keeps_log
+        wanted = ask.probabilities or lane.wants_shares
         try:
             found = reference.runtime.answer(ask.columns, ask.rows, probabilities=wanted)
         except _EXPECTED as error:
@@ -166,7 +169,11 @@ class Engine:
     ) -> None:
         if not lane.keeps_log:
             return
-        is_kept = self.log.append(entry(lane.of, reference, ask, found, inputs, began_at))
+        flags = None
+        if self.guarding is not None:
+            flags = self.guarding.logged(reference, ask, found)
+        one = entry(lane.of, reference, ask, found, inputs, began_at, flags)
+        is_kept = self.log.append(one)
         if not is_kept and lane.refuses_unlogged:
             detail = "The prediction log takes no more now, and nothing is answered without it."
             raise Problem(503, "log-full", detail, headers=[retry_after(2)])
@@ -197,7 +204,7 @@ class Engine:
     def _jointly(
         self, lane: Lane, runtime: Runtime, members: list[Member]
     ) -> list[Computed | Exception]:
-        wanted = lane.keeps_log or any(each.ask.probabilities for each in members)
+        wanted = lane.wants_shares or any(each.ask.probabilities for each in members)
         asks = [each.ask for each in members]
         return compute_jointly(runtime, lane.of, asks, probabilities=wanted)
 

@@ -46,6 +46,7 @@ def entry(
     found: Predicted,
     inputs: Columns | None,
     began_at: float,
+    flags: Sequence[str | None] | None = None,
 ) -> Answered:
     """Return the log's entry of one answered request.
 
@@ -56,6 +57,7 @@ def entry(
         found: what was answered.
         inputs: the rows by column as the version was given them.
         began_at: when the request had been read (`time.perf_counter`).
+        flags: what guards found, a text a row.
     """
     return Answered(
         of=of,
@@ -67,6 +69,7 @@ def entry(
         predictions=found.values,
         probabilities=found.probabilities,
         latency_us=int((time.perf_counter() - began_at) * 1e6),
+        flags=flags,
     )
 
 

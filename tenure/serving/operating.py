@@ -7,7 +7,10 @@ on its command line is in `Options`, which is plain and can be handed to another
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ from tenure.errors import BadServing
 from tenure.predictions.feedback import FeedbackSpool, feedback_spool
 from tenure.serving.access import ANYBODY, Access
 from tenure.serving.feedback import FeedbackDoor
+from tenure.serving.guarding import Guarding
 from tenure.serving.hosts import LOOPBACK
 from tenure.serving.keys import Role
 from tenure.serving.metrics import Metrics
@@ -24,7 +28,16 @@ from tenure.serving.publishing import MetricsFile
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
+    from tenure.records import Assignment
     from tenure.serving.application import Application
+    from tenure.serving.runtime import Runtime
+
+    Load = Callable[[Assignment], Runtime]
+
+_log = logging.getLogger(__name__)
+
+EVERY_S = 0.5
+"""How long a changed file of keys may go unseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,17 +155,38 @@ class Operations:
         self.access = Access(workspace, must=not self._is_private and not options.is_open)
         self.metrics = Metrics()
         self.feedback = FeedbackSpool(feedback_spool(workspace))
+        self.guarding = Guarding(workspace, self.metrics)
         self._file = MetricsFile(workspace, self.metrics)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="tenure-operations", daemon=True)
 
     def attach(self, app: Application) -> None:
         """Give a server its keys, counts and the door for feedback."""
         core = app.core
         app.admission, app.metrics = self.access, self.metrics
         core.engine.metrics = self.metrics
+
+        def guard() -> None:
+            core.guarding = core.engine.guarding = self.guarding
+
+        self.guarding.first = guard
         self.metrics.waiting = lambda: core.engine.in_flight
         core.router.admit_tester = self.admit_tester
         door = FeedbackDoor(core, self.feedback, self.access, self.metrics)
         app.doors = [door, *app.doors]
+
+    def loader(self, load: Load) -> Load:
+        """Return a loader whose versions are guarded, and the time that it takes counted."""
+        guarded = self.guarding.loader(load)
+
+        def counted(assignment: Assignment) -> Runtime:
+            began_at = time.perf_counter()
+            runtime = guarded(assignment)
+            seconds = time.perf_counter() - began_at
+            self.metrics.loaded(runtime.model, runtime.version, seconds)
+            return runtime
+
+        return counted
 
     def admit_tester(self, headers: Mapping[bytes, bytes], model: str) -> object:
         """Return who may choose the slot that answers.
@@ -165,12 +199,24 @@ class Operations:
         return ANYBODY if self._is_private else nobody(headers, model)
 
     def start(self) -> None:
-        """Begin to follow keys and to tell counts."""
-        self.access.start()
-        self._file.start()
+        """Begin to follow keys, to complete guards and to tell counts."""
+        self._file.write()
+        self._thread.start()
 
     def stop(self) -> None:
         """Keep what was taken, and tell the last counts."""
-        self.access.stop()
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
         self.feedback.close()
-        self._file.stop()
+        self._file.write()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            try:
+                self.access.look()
+                self.guarding.look()
+                self._file.write()
+            except Exception:  # noqa: BLE001
+                # Who stops here follows no revoked key any more; it says so and goes on.
+                _log.exception("looking after keys, guards and counts failed")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +20,16 @@ from tenure.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
-EVERY_S = 1.0
 _PAST = "past-metrics.json"
 
 
 class MetricsFile:
-    """Keeps this process's numbers in the spool."""
+    """This process's numbers in the spool; the file stays until it was added to the past."""
 
-    def __init__(self, workspace: Workspace, metrics: Metrics, *, every_s: float = EVERY_S) -> None:
-        self._metrics, self._every_s = metrics, every_s
+    def __init__(self, workspace: Workspace, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._started = psutil.Process().create_time()
         self.file = workspace.spool / f"metrics-{os.getpid()}-{int(self._started * 1000)}.json"
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="tenure-metrics", daemon=True)
-
-    def start(self) -> None:
-        """Begin to write."""
-        self.write()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Write for the last time; the file stays until it was added to the past."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self.write()
 
     def write(self) -> None:
         """Replace the file; a full disk is no reason to stop serving."""
@@ -57,10 +41,6 @@ class MetricsFile:
             os.replace(fresh, self.file)
         except OSError as error:
             _log.error("the file of metrics cannot be written: %s", error.strerror)
-
-    def _beat(self) -> None:
-        while not self._stop.wait(self._every_s):
-            self.write()
 
 
 def counted(workspace: Workspace) -> dict[str, Any]:

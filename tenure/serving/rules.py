@@ -14,6 +14,7 @@ from tenure.errors import TenureError
 from tenure.records import Version
 from tenure.registry import open_ledger, open_store
 from tenure.spec import load_spec
+from tenure.spec.guarding import GuardsSpec
 from tenure.spec.model import DataSpec, ServingSpec
 from tenure.workspace import Workspace
 
@@ -28,13 +29,20 @@ class ServingRules:
         log: what the prediction log keeps.
         log_when_full: whether a prediction that the log cannot take is answered all the same.
         leave_out: input columns that the log never holds.
+        guards: which rows and answers are held up.
         data: how rows are treated before anything is done with them, None if it is not known.
     """
 
     log: Literal["inputs", "outputs", "off"] = "outputs"
     log_when_full: Literal["drop", "refuse"] = "drop"
     leave_out: frozenset[str] = field(default_factory=frozenset)
+    guards: GuardsSpec = field(default_factory=GuardsSpec)
     data: DataSpec | None = None
+
+    @property
+    def wants_shares(self) -> bool:
+        """Whether probabilities are wanted whoever asks, for the log or for a guard."""
+        return self.log != "off" or self.guards.low_confidence is not None
 
 
 def rules_of(version: Version, workspace: Workspace) -> ServingRules:
@@ -54,7 +62,13 @@ def rules_of(version: Version, workspace: Workspace) -> ServingRules:
 
 
 def _rules(serving: ServingSpec, data: DataSpec) -> ServingRules:
-    return ServingRules(log=serving.log, leave_out=frozenset(serving.log_leave_out), data=data)
+    return ServingRules(
+        log=serving.log,
+        log_when_full=serving.log_when_full,
+        leave_out=frozenset(serving.log_leave_out),
+        guards=serving.guards,
+        data=data,
+    )
 
 
 def _frozen(version: Version, workspace: Workspace) -> dict[str, Any] | None:

@@ -50,7 +50,7 @@ class V1Door:
         outcome = await self._core.predict(
             model, version, request, lambda body, runtime: read_ask(body, runtime.asked, limits)
         )
-        body = answers.predictions(outcome.ask, outcome.found, outcome.reference)
+        body = answers.predictions(outcome.ask, outcome.found, outcome.reference, outcome.flags)
         return 200, [answers.JSON, *answers.version_headers(outcome.reference)], body
 
     def refuse(self, problem: Problem) -> Answer:

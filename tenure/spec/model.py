@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from tenure.spec.guarding import GuardsSpec
 from tenure.spec.loop import DecisionsSpec, MonitoringSpec, NotifySpec, RetirementSpec
 from tenure.spec.rollout import RolloutSpec
 from tenure.spec.section import ColumnType, ModelName, Section, Share
@@ -46,7 +47,8 @@ class LabelsSpec(Section):
 
     source: str | None = None
     """A folder or an fsspec URL of CSV or Parquet files with `key` and the target; without one the
-    model's own accepted batches."""
+    model's own accepted batches; `feedback` for what clients tell the prediction server, which
+    counts in any case, and nothing else."""
     key: list[str] = Field(default_factory=lambda: ["id"], min_length=1)
     """`[id]` joins by the prediction's id; columns of the input join by their values."""
     delay_days: Annotated[float, Field(ge=0)] = 0.0
@@ -247,6 +249,14 @@ class ServingSpec(Section):
     compiled: CompiledSpec | Literal[False] = CompiledSpec()
     """How far a plan made at registration may be from the estimator in whose place it answers;
     `false`: scikit-learn answers itself."""
+    log_when_full: Literal["drop", "refuse"] = "drop"
+    """What happens to a request that the log has no room for: answered and counted, or refused with
+    503, so that nothing is answered that is not on record."""
+    log_keep_days: Annotated[int, Field(ge=1)] = 183
+    """For how many days the log is kept, at least; today's spec rules. 183 are the six months that
+    the EU's AI Act asks of high-risk systems."""
+    guards: GuardsSpec = GuardsSpec()
+    """Which rows and answers are held up."""
 
 
 class DeploymentSpec(Section):

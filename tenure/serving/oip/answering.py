@@ -52,9 +52,6 @@ class Teller:
         if found.not_finite:
             # A null in JSON, a NaN in bytes, stands for each number that overflowed.
             parts.append(b',"not_finite":%d' % len(found.not_finite))
-        if flags is not None:
-            # A parameter is no array: what guards found is JSON in a text.
-            parts.append(b',"flags":' + orjson.dumps(orjson.dumps(flags.said()).decode()))
         parts += (b'},"id":', orjson.dumps(wanted.request_id), b',"outputs":[')
         tail: list[bytes] = []
         comma = b""
