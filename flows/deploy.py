@@ -14,8 +14,9 @@ from tenure.workspace import open_workspace
 @flow(
     name="deploy",
     flow_run_name="deploy-{model}-v{version}",
-    description="Lets a version of a model serve; an older one is a rollback. Its artifact is "
-    "checked before the slot moves, and no request fails while it does.",
+    description="Lets a version of a model serve, by steps where its spec has a rollout; a former "
+    "champion at once, as a rollback. Its artifact is checked before a slot moves, and no request "
+    "fails while it does.",
     timeout_seconds=3600,
     persist_result=False,
 )

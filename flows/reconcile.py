@@ -6,7 +6,18 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.choices import MaybeReason
-from tasks import events, outcomes, pages, reconciling, runs, serving, telling, watchdog
+from tasks import (
+    carrying,
+    events,
+    outcomes,
+    pages,
+    reconciling,
+    rollouts,
+    runs,
+    serving,
+    telling,
+    watchdog,
+)
 from tasks.policy import storing_nothing
 from tenure.workspace import open_workspace
 
@@ -16,8 +27,8 @@ from tenure.workspace import open_workspace
     flow_run_name="reconcile",
     description="Compares the ledger with what should have happened: sends events that were not "
     "sent, starts runs that no event started, goes on with cases whose run died, lets deadlines "
-    "act, retires what was replaced long ago, and carries the prediction server's log into the log "
-    "of predictions.",
+    "act, lets rollouts go on or back, retires what was replaced long ago, and carries the "
+    "prediction server's log into the log of predictions.",
     timeout_seconds=1800,
     persist_result=False,
 )
@@ -37,6 +48,9 @@ def reconcile(alarm: MaybeReason = "") -> State:
         serving.carry_predictions(workspace)
         done = [
             *urgent,
+            *carrying.keep_to_retention(workspace),
+            *rollouts.note_failures(workspace, reconciling.ACTOR),
+            *rollouts.walk(workspace),
             *reconciling.look_after_specs(workspace),
             *reconciling.start_ingests(workspace),
             *reconciling.start_trainings(workspace),

@@ -27,8 +27,8 @@ from tenure.workspace import open_workspace
     name="train",
     flow_run_name="train-{model}",
     description="Trains a model on its accepted data, evaluates the result against the version "
-    "that serves, registers it, and deploys it if it passes the gate. Where nothing is new, it "
-    "ends at once.",
+    "that serves, registers it, and deploys it if it passes the gate, by steps where its spec has "
+    "a rollout. Where nothing is new, it ends at once.",
     timeout_seconds=24 * 3600,
     persist_result=False,
 )
@@ -56,11 +56,12 @@ def train(model: Model) -> State:
             judged_before = f"Version {settled.number} was judged already."
             monitoring.settle_retrain(model, settled, judged_before, workspace, actor)
             return outcomes.skipped(judged_before)
-        judged = evaluation.evaluate(model, fits, workspace)
+        judged, placed = evaluation.evaluate(model, fits, workspace), None
         version = registry.register(judged, workspace, actor, lease)
         if judged.promotes:
             placed = registry.deploy_judged(version, judged, workspace, actor)
-            serving.roll_out(placed, workspace)
+            if placed is not None:
+                serving.roll_out(placed, workspace)
         monitoring.settle_retrain(model, version, judged.reason, workspace, actor)
         if judged.promotes:
             monitoring.keep_reference(model, version.number, workspace, actor)
@@ -69,4 +70,4 @@ def train(model: Model) -> State:
     events.announce(workspace)
     telling.tell(model, workspace, actor)
     pages.draw_version(version, workspace)
-    return outcomes.trained(version, judged)
+    return outcomes.trained(version, judged, placed)

@@ -23,6 +23,7 @@ from tenure.records import (
     CaseState,
     Decision,
     Evaluation,
+    Slot,
     Version,
 )
 
@@ -52,9 +53,12 @@ def taken_in(model: str, batches: Sequence[Batch]) -> State:
     return Completed(message=", ".join(parts) + ". " + " ".join(reasons[:3]))
 
 
-def trained(version: Version, judged: Evaluation) -> State:
-    """End a training: the version's number, whether it serves, and why."""
-    fate = "promoted" if judged.promotes else "kept-out"
+def trained(version: Version, judged: Evaluation, placed: Assignment | None) -> State:
+    """End a training: the version's number, whether it serves or is rolled out, and why."""
+    fate = "kept-out"
+    if judged.promotes:
+        in_office = placed is not None and placed.slot is Slot.CHAMPION
+        fate = "promoted" if in_office else "rolled-out" if placed else "waiting"
     name = f"train-{version.model}-v{version.number}-{fate}"
     runs.label(name, f"version:{version.number}", fate)
     return Completed(message=f"Version {version.number} {judged.verdict.value}: {judged.reason}")
@@ -63,6 +67,9 @@ def trained(version: Version, judged: Evaluation) -> State:
 def deployed(placed: Assignment) -> State:
     """End a deployment: who serves now."""
     runs.label(None, f"version:{placed.version}")
+    if placed.slot is not Slot.CHAMPION:
+        text = f"Version {placed.version} of '{placed.model}' is rolled out, now as "
+        return Completed(message=f"{text}{placed.slot.value}; `reconcile` moves it on.")
     text = f"Version {placed.version} of '{placed.model}' serves, at epoch {placed.epoch}."
     return Completed(message=text)
 

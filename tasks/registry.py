@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from prefect import task
 
 from tasks import shown
 from tasks.policy import RETRIED, telling_little
 from tenure import evaluation, registry
+from tenure.errors import RolloutOpen
 from tenure.records import Assignment, Candidate, Evaluation, Version
 from tenure.registry import Lease, due
+from tenure.rollouts import Way, place
 from tenure.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 
 @task(name="register", task_run_name="register-{judged.model}", timeout_seconds=3600, **RETRIED)
@@ -25,9 +31,16 @@ def register(judged: Evaluation, workspace: Workspace, actor: str, lease: Lease 
 
 @task(name="deploy", task_run_name="deploy-{model}-v{number}", timeout_seconds=3600, **RETRIED)
 @telling_little
-def deploy(model: str, number: int, reason: str, workspace: Workspace, actor: str) -> Assignment:
-    """Put a version into the champion's slot, because somebody says so."""
-    placed = registry.deploy(model, number, workspace, actor=actor, reason=reason)
+def deploy(
+    model: str,
+    number: int,
+    reason: str,
+    workspace: Workspace,
+    actor: str,
+    way: Way = Way.SPEC,
+) -> Assignment:
+    """Let a version take office, at once or by steps, because somebody says so."""
+    placed = place(model, number, workspace, actor=actor, reason=reason, way=way)
     shown.assignment(placed)
     return placed
 
@@ -41,17 +54,25 @@ def deploy(model: str, number: int, reason: str, workspace: Workspace, actor: st
 @telling_little
 def deploy_judged(
     version: Version, judged: Evaluation, workspace: Workspace, actor: str
-) -> Assignment:
-    """Put a version that passed the gate into the slot, if that stands where the gate saw it."""
-    placed = registry.deploy(
-        version.model,
-        version.number,
-        workspace,
-        actor=actor,
-        reason=judged.reason,
-        expected_epoch=judged.champion_epoch,
-        evidence=judged.digest,
-    )
+) -> Assignment | None:
+    """Let a version that passed the gate take office, if the slot stands where the gate saw it.
+
+    By steps where the spec has a rollout. While another version is being rolled out nothing is
+    moved: that one comes to its end first.
+    """
+    try:
+        placed = place(
+            version.model,
+            version.number,
+            workspace,
+            actor=actor,
+            reason=judged.reason,
+            expected_epoch=judged.champion_epoch,
+            evidence=judged.digest,
+        )
+    except RolloutOpen as busy:
+        log.warning("Version %s waits. %s", version.number, busy)
+        return None
     shown.assignment(placed)
     return placed
 

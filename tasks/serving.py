@@ -8,7 +8,7 @@ from prefect import task
 
 from tasks import shown
 from tasks.policy import RETRIED, telling_little
-from tenure import predictions, serving
+from tenure import predictions, rollouts, serving
 from tenure.records import Assignment
 from tenure.workspace import Workspace
 
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from tenure.serving import Acknowledgement, ScoreSummary, Standing
 
 ROLL_OUT_S = 60.0
+ACTOR = "system:roll-out"
 
 
 @task(name="score", task_run_name="score-{model}", timeout_seconds=12 * 3600, **RETRIED)
 @telling_little
-def score(
-    model: str, workspace: Workspace, actor: str, workers: int | None = None
-) -> ScoreSummary:
+def score(model: str, workspace: Workspace, actor: str, workers: int | None = None) -> ScoreSummary:
     """Predict the files that wait for a model, each output once."""
     bar = shown.Progress(f"scoring-{model}", f"Files of {model} that are scored")
 
@@ -37,13 +36,17 @@ def score(
 @telling_little
 def roll_out(placed: Assignment, workspace: Workspace) -> Acknowledgement:
     """Wait until the prediction server's processes serve what the slot says."""
-    followed = serving.wait_until_serving(placed.model, placed.epoch, workspace, ROLL_OUT_S)
+    followed = serving.wait_until_serving(
+        placed.model, placed.epoch, workspace, ROLL_OUT_S, slot=placed.slot
+    )
     shown.roll_out(followed)
+    rollouts.note_failures(workspace, actor=ACTOR, model=placed.model)
     return followed
 
 
 @task(name="carry predictions", task_run_name="carry-predictions", timeout_seconds=1200, **RETRIED)
 @telling_little
 def carry_predictions(workspace: Workspace) -> None:
-    """Carry the prediction server's log frames into the log's Parquet."""
+    """Carry what the prediction server logged, and what it was told, into Parquet."""
     predictions.carry(workspace)
+    predictions.carry_feedback(workspace)

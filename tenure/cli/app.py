@@ -49,6 +49,16 @@ VERBS: dict[str, Verb] = {
     "retire": Verb("runs", "Take a version out of office, and follow the run."),
     "deploy": Verb("moving", "Let a version serve."),
     "rollback": Verb("moving", "Let the former champion serve again."),
+    "rollout": Verb(
+        "rolling",
+        "Let a version take over by steps.",
+        {
+            "start": "Begin: beside the champion, then a growing share.",
+            "status": "Show which version is at which step, and what it has seen.",
+            "advance": "Take the next step now.",
+            "abort": "End it; the champion answers all again.",
+        },
+    ),
     "restore": Verb("controlling", "Make a retired version fit to serve again."),
     "approve": Verb("controlling", "Answer a case that waits for a person."),
     "cases": Verb("controlling", "List the cases that are not over."),

@@ -19,9 +19,11 @@ from tenure.records import (
     Case,
     Evaluation,
     Halt,
+    Rollout,
     Slot,
     Version,
 )
+from tenure.records.rollout import step_name
 from tenure.spec.names import model_names
 from tenure.workspace import Workspace, open_workspace
 
@@ -69,6 +71,7 @@ class ModelView:
     standby: tuple[int, ...]
     cases: tuple[Case, ...]
     halt: Halt | None
+    rollout: Rollout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +150,7 @@ def show(
         standby=tuple(one.number for one in ledger.standby(model)) if ledger else (),
         cases=tuple(ledger.cases(model, limit=SHOWN_CASES)[::-1]) if ledger else (),
         halt=ledger.halted(model) if ledger else None,
+        rollout=ledger.open_rollout(model) if ledger else None,
     )
 
 
@@ -304,6 +308,10 @@ def _show_one(view: ModelView | VersionView) -> Iterator[Block]:
             for one in view.versions
         ]
         yield Table(("version", "stage", "at", "size", "reason"), rows)
+    if view.rollout is not None:
+        now = view.rollout
+        what = f"version {now.version} is rolled out: {step_name(now.share)}, {now.state.value}"
+        yield Line(f"{what}; `tenure rollout status {now.model}` says more", "yellow")
     if view.halt is not None:
         by = f"{view.halt.by} since {view.halt.since:%Y-%m-%d %H:%M} UTC"
         yield Line(f"automation is halted by {by}: {view.halt.reason}", "yellow")

@@ -14,7 +14,8 @@ from tenure.cli.looking import ledger_if_any
 from tenure.cli.output import Block, Line, Table, size
 from tenure.cli.prefect import read_up
 from tenure.cli.reading import ModelLine, lines_table, model_line
-from tenure.records import Case, Halt
+from tenure.records import Case, Halt, Rollout
+from tenure.records.rollout import step_name
 from tenure.spec.names import model_names
 from tenure.workspace import open_workspace
 
@@ -52,7 +53,8 @@ class Status:
     """A workspace at a glance; `head` is SEQ:DIGEST of the record, to keep elsewhere.
 
     `automations` are those of Prefect's that do not do their work; None where no server answers.
-    `halts` are what people stopped, `cases` those that wait or are being carried out.
+    `halts` are what people stopped, `cases` those that wait or are being carried out,
+    `rollouts` the versions that take over by steps.
     """
 
     workspace: str
@@ -66,6 +68,7 @@ class Status:
     automations: tuple[AutomationLine, ...] | None = None
     halts: tuple[Halt, ...] = ()
     cases: tuple[Case, ...] = ()
+    rollouts: tuple[Rollout, ...] = ()
 
 
 def status(*, workspace: WorkspaceFolder = None, project: ProjectFolder = None) -> Status:
@@ -94,6 +97,7 @@ def status(*, workspace: WorkspaceFolder = None, project: ProjectFolder = None) 
         automations=look_after(opened),
         halts=tuple(ledger.halts()) if ledger else (),
         cases=tuple(ledger.undone_cases()) if ledger else (),
+        rollouts=tuple(ledger.open_rollouts()) if ledger else (),
     )
 
 
@@ -134,6 +138,9 @@ def _show(found: Status) -> Iterator[Block]:
     for case in found.cases:
         how = f"case {case.id[:12]}: {case.action.value} version {case.version} of '{case.model}'"
         yield Line(f"{how}, {case.state.value}. {case.reason}", "yellow")
+    for now in found.rollouts:
+        what = f"version {now.version} of '{now.model}' is rolled out: {step_name(now.share)}"
+        yield Line(f"{what}, {now.state.value}. {now.now.reason}", "yellow")
     if found.usage:
         rows = [(one.kind, size(one.bytes), size(one.last_month_bytes)) for one in found.usage]
         rows.append(

@@ -11,7 +11,6 @@ from tenure.errors import (
 )
 from tenure.records import Assignment, Slot, Stage, Version
 from tenure.registry.artifacts import check_golden, load_version, named
-from tenure.registry.ledger import Ledger
 from tenure.registry.opening import open_ledger
 from tenure.registry.store import open_store
 from tenure.workspace import Workspace
@@ -45,7 +44,7 @@ def deploy(
         expected_epoch = now.epoch if now else 0
     version = ledger.version(model, number)
     if version.stage is Stage.VALIDATED:
-        _prove(version, ledger, workspace, actor)
+        prove_artifact(version, workspace, actor)
     return ledger.promote(
         model,
         number,
@@ -56,13 +55,18 @@ def deploy(
     )
 
 
-def _prove(version: Version, ledger: Ledger, workspace: Workspace, actor: str) -> None:
+def prove_artifact(version: Version, workspace: Workspace, actor: str) -> None:
+    """Load a version and ask it its golden rows; one that is refused leaves an audit row.
+
+    Raises:
+        ArtifactRefused, ObjectMissing, ObjectDamaged: the artifact is not fit to load.
+    """
     what = named(version)
     try:
         loaded = load_version(version.model, version.number, workspace)
         check_golden(loaded.manifest, open_store(workspace), workspace, what)
     except (ArtifactRefused, ObjectMissing, ObjectDamaged) as refusal:
-        ledger.note(
+        open_ledger(workspace).note(
             "verify_failed",
             model=version.model,
             actor=actor,

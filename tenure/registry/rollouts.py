@@ -138,10 +138,10 @@ class RolloutBook:
                 reason=reason,
                 evidence=evidence,
             )
-            stepped, places = _step(write, made, shares[0], actor, reason, evidence)
+            stepped, places, said = _step(write, made, shares[0], actor, reason, evidence)
             row = {**_columns(stepped), "id": made.id, "model": model, "seq": write.next_seq}
             write.connection.execute(insert(rollouts), row)
-            return _append(write, "rollout_started", stepped, places, actor, reason, evidence)
+            return _append(write, "rollout_started", stepped, places, actor, said, evidence)
 
     def advance_rollout(
         self,
@@ -171,9 +171,9 @@ class RolloutBook:
                     decided_at=now.champion_epoch,
                 )
             assert now.step + 1 < len(now.shares), "after the last step comes the promotion"
-            stepped, places = _step(write, now, now.next_share, actor, reason, evidence)
+            stepped, places, said = _step(write, now, now.next_share, actor, reason, evidence)
             write.connection.execute(_PUT, _changed(stepped))
-            return _append(write, "rollout_advanced", stepped, places, actor, reason, evidence)
+            return _append(write, "rollout_advanced", stepped, places, actor, said, evidence)
 
     def hold_rollout(
         self,
@@ -324,8 +324,11 @@ def _check_promoted(connection: Connection, now: Rollout) -> None:
 
 def _step(
     write: Writing, now: Rollout, share: float, actor: str, reason: str, evidence: str
-) -> tuple[Rollout, list[Place]]:
-    """Give the version the slot of a share, and empty the one that it held for another."""
+) -> tuple[Rollout, list[Place], str]:
+    """Give the version the slot of a share, and empty the one that it held for another.
+
+    Returns the rollout after it, the slots that it changed, and the reason as it is recorded.
+    """
     slot, said = slot_of(share), f"{step_name(share)}: {reason}"
     places = _emptied(write, now, slot, actor, said)
     held = _holder(write.connection, now.model, slot)
@@ -348,7 +351,7 @@ def _step(
     )
     places.append((slot.value, now.version, row["epoch"]))
     stepped = replace(now, state=RolloutState.RUNNING, outcome="", verdict=None)
-    return replace(stepped, steps=(*now.steps, step)), places
+    return replace(stepped, steps=(*now.steps, step)), places, said
 
 
 def _emptied(

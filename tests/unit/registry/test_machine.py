@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select
@@ -80,9 +80,14 @@ class Registry(RuleBasedStateMachine):
         self.stands_in: set[tuple[str, int]] = set()
         self.rollouts: dict[str, Rollout] = {}
 
-    @initialize()
-    def start(self) -> None:
+    @initialize(furnished=st.sampled_from([True, True, False]))
+    def start(self, furnished: bool) -> None:
         open_ledger(self.workspace)
+        for tag in "ab" if furnished else "":
+            self.register("fraud", tag, GateVerdict.WINS)
+        if furnished:
+            self.promote("fraud", 1, 0, lives.PERSON)
+            self.start_rollout("fraud", 2, 0, lives.ROBOT)
 
     @rule(model=MODELS, tag=TAGS, verdict=st.sampled_from(GateVerdict))
     def register(self, model: str, tag: str, verdict: GateVerdict) -> None:
@@ -228,7 +233,8 @@ class Registry(RuleBasedStateMachine):
             assert len({step.name for step in after.steps}) == len(after.steps)
             self.cases[case.id] = after
 
-    @rule(model=MODELS, number=st.integers(0, 7), late=st.integers(0, 1), actor=ACTORS)
+    @precondition(lambda self: self.office)
+    @rule(model=MODELS, number=st.integers(0, 3), late=st.sampled_from([0, 0, 1]), actor=ACTORS)
     def start_rollout(self, model: str, number: int, late: int, actor: str) -> None:
         champion, now = self.office.get(model, (0, 0))
         wanted, before = max(0, now - late), self.rollouts.get(self.open_for(model))
@@ -251,6 +257,7 @@ class Registry(RuleBasedStateMachine):
         except ServesAlready:
             assert number == champion
         else:
+            event("a rollout began")
             known = begun.id in self.rollouts
             assert known or (not before and (wanted, champion) == (now, begun.champion))
             assert known or not self.stops(model, actor)
@@ -259,7 +266,7 @@ class Registry(RuleBasedStateMachine):
     @precondition(lambda self: self.rollouts)
     @rule(
         pick=st.integers(0, 7),
-        move=st.sampled_from(["advance", "hold", *sorted(OVER)]),
+        move=st.sampled_from(["advance", "advance", "advance", "hold", *sorted(OVER)]),
         late=st.integers(0, 1),
         actor=ACTORS,
     )
@@ -292,6 +299,7 @@ class Registry(RuleBasedStateMachine):
             assert after == now or not self.stops(now.model, actor)
             assert after.step == now.step + (move == "advance")
             assert after.is_over is (now.is_over or move in OVER)
+            event(f"a rollout did: {move}")
             self.rollouts[now.id] = after
 
     def open_for(self, model: str) -> str:

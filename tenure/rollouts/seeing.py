@@ -1,0 +1,229 @@
+"""What have a version and the champion beside it done in this step?
+
+Answers, latencies and how the two differ are read from the prediction log, in which each answer
+names slot and epoch, so that a step's are its own whatever the clocks say. What failed never
+reaches the log: the servers' status files count it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from tenure import predictions
+from tenure.errors import TenureError
+from tenure.evaluation.metrics import KNOWN, PRIMARY, value_of
+from tenure.evaluation.outputs import truth_of
+from tenure.monitoring import outputs
+from tenure.monitoring.labels import join_labels, key_columns
+from tenure.predictions.status import read_statuses
+from tenure.records import Rollout, Slot
+from tenure.registry import open_ledger
+from tenure.rollouts.judging import Gap, Loss, Seen, Side
+
+if TYPE_CHECKING:
+    from tenure.spec import ModelSpec
+    from tenure.workspace import Workspace
+
+MOST_ROWS = 20_000
+"""The newest rows of each version that are compared."""
+_ALPHA = 0.001
+
+Counts = tuple[int, int]
+
+
+def look_at(rollout: Rollout, spec: ModelSpec | None, workspace: Workspace) -> Seen:
+    """Return what is known of the step that a rollout stands at.
+
+    Args:
+        rollout: one that is not over.
+        spec: of the model, None if there is none: then labels are not looked for.
+        workspace: whose log and status files.
+    """
+    is_logged = spec is None or spec.deployment.serving.log != "off"
+    mine, other = _logged(rollout, spec, workspace) if is_logged else (None, None)
+    challenger = _side(rollout.version, mine, _counts(rollout, workspace))
+    usual = _alive(rollout.model, Slot.CHAMPION, rollout.champion_epoch, workspace)
+    return Seen(
+        share=rollout.share,
+        began_at=rollout.now.began_at,
+        challenger=challenger,
+        champion=_side(rollout.champion, other, _summed(usual.values())),
+        gap=gap_between(mine, other) if mine is not None and other is not None else None,
+        loss=_loss(rollout, spec, mine, other, workspace),
+        obstacles=_obstacles(rollout, workspace),
+        is_logged=is_logged,
+    )
+
+
+def _logged(rollout: Rollout, spec: ModelSpec | None, workspace: Workspace) -> tuple[Any, Any]:
+    """Return what the version answered in this step, and the champion meanwhile."""
+    keys = key_columns(spec) if spec is not None and spec.data.labels is not None else []
+    classes = _classes(rollout, workspace)
+    columns = ["slot", "epoch", "latency_ms", "prediction", *keys]
+    columns += [f"probability.{label}" for label in classes]
+    asked: dict[str, Any] = {"columns": columns, "shadows": True}
+    model = rollout.model
+    mine = predictions.read(model, workspace, version=rollout.version, **asked)
+    mine = _of(mine, rollout.slot, rollout.now.epoch)
+    if not len(mine):
+        return mine, mine
+    since = mine["at"].min().to_pydatetime()
+    other = predictions.read(model, workspace, since=since, version=rollout.champion, **asked)
+    return mine, _of(other, Slot.CHAMPION, rollout.champion_epoch)
+
+
+def _of(frame: Any, slot: Slot, epoch: int) -> Any:
+    if not len(frame):
+        return frame
+    return frame[(frame["slot"] == slot.value) & (frame["epoch"] == epoch)].tail(MOST_ROWS)
+
+
+def _classes(rollout: Rollout, workspace: Workspace) -> tuple[Any, ...]:
+    ledger = open_ledger(workspace)
+    candidate = ledger.candidate(ledger.version(rollout.model, rollout.version).candidate)
+    return candidate.classes if candidate else ()
+
+
+def _side(version: int, frame: Any, counts: Counts) -> Side:
+    answered, failed = counts
+    if frame is None or not len(frame):
+        return Side(version=version, requests=answered, failed=failed)
+    # The rows of one request have one time.
+    requests = frame.drop_duplicates("at")
+    latencies = tuple(sorted(float(value) for value in requests["latency_ms"]))
+    return Side(
+        version=version,
+        requests=max(len(requests), answered),
+        failed=failed,
+        latencies_ms=latencies,
+    )
+
+
+def gap_between(mine: Any, other: Any) -> Gap | None:
+    """Return how far the answers of two versions lie apart; None where there are none.
+
+    Numbers (a probability, or what is predicted) by the greatest gap between their distribution
+    functions (Kolmogorov and Smirnov), labels by half the sum of the differences of their shares.
+    What chance may do is bounded at one in a thousand: by Smirnov's limit, and by McDiarmid's
+    inequality.
+    """
+    if not len(mine) or not len(other):
+        return None
+    names = [name for name in mine.columns if str(name).startswith("probability.")]
+    last = names[-1] if len(names) == 2 and names[-1] in other.columns else "prediction"
+    a, b = mine[last].dropna().to_numpy(), other[last].dropna().to_numpy()
+    if not len(a) or not len(b):
+        return None
+    rows, spread = min(len(a), len(b)), 1 / len(a) + 1 / len(b)
+    if a.dtype.kind == "f" and b.dtype.kind == "f":
+        noise = float(np.sqrt(-np.log(_ALPHA / 2) / 2 * spread))
+        return Gap(value=_ks(a, b), noise=noise, method="Kolmogorov-Smirnov", rows=rows)
+    shares = [_shares(values) for values in (a.astype(str), b.astype(str))]
+    labels = sorted(shares[0].keys() | shares[1].keys())
+    value = sum(abs(shares[0].get(n, 0.0) - shares[1].get(n, 0.0)) for n in labels) / 2
+    noise = 0.5 * np.sqrt(len(labels) * spread) + np.sqrt(-np.log(_ALPHA) / 2 * spread)
+    return Gap(value=value, noise=float(noise), method="shares of labels", rows=rows)
+
+
+def _ks(a: np.ndarray, b: np.ndarray) -> float:
+    every = np.concatenate([a, b])
+    below = [np.searchsorted(np.sort(each), every, side="right") / len(each) for each in (a, b)]
+    return float(np.abs(below[0] - below[1]).max())
+
+
+def _shares(values: np.ndarray) -> dict[str, float]:
+    names, counts = np.unique(values, return_counts=True)
+    return {str(n): float(c) / len(values) for n, c in zip(names, counts, strict=True)}
+
+
+def _loss(
+    rollout: Rollout, spec: ModelSpec | None, mine: Any, other: Any, workspace: Workspace
+) -> Loss | None:
+    """Return how the two compare on rows whose truth has arrived; None if none has."""
+    if spec is None or spec.data.labels is None or mine is None or not len(mine):
+        return None
+    classes = _classes(rollout, workspace)
+    kind = "regression"
+    if classes:
+        kind = "binary" if len(classes) == 2 else "many"
+    name = spec.evaluation.primary or PRIMARY[kind]
+    values, rows = [], []
+    for frame in (mine, other):
+        found = _valued(spec, frame, classes, name, workspace)
+        if found is None:
+            return None
+        values.append(found[0])
+        rows.append(found[1])
+    better = values[0] - values[1] if KNOWN[name].higher_is_better else values[1] - values[0]
+    return Loss(metric=name, challenger=values[0], champion=values[1], loss=-better, rows=min(rows))
+
+
+def _valued(
+    spec: ModelSpec, frame: Any, classes: tuple[Any, ...], name: str, workspace: Workspace
+) -> tuple[float, int] | None:
+    import pandas as pd
+
+    try:
+        target = join_labels(spec, frame, workspace)
+    except TenureError:
+        return None
+    if target is None:
+        return None
+    known = np.array([each is not None for each in target], dtype=bool)
+    if not known.any():
+        return None
+    truth = truth_of(pd.Series(target[known]), classes)
+    value = value_of(KNOWN[name], truth, outputs.logged(frame, classes).take(known))
+    return None if value is None else (value, int(known.sum()))
+
+
+def _counts(rollout: Rollout, workspace: Workspace) -> Counts:
+    """Return what servers counted in this step, those that have ended since included.
+
+    What a process counted after the last look at it is lost with it.
+    """
+    file = workspace.state / "checks" / f"rollout-{rollout.id[:12]}-{rollout.step}.json"
+    known: dict[str, list[int]] = {}
+    if file.exists():
+        try:
+            known = orjson.loads(file.read_bytes())
+        except orjson.JSONDecodeError:
+            known = {}
+    alive = _alive(rollout.model, rollout.slot, rollout.now.epoch, workspace)
+    found = {**known, **{name: list(counts) for name, counts in alive.items()}}
+    if found != known:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = file.with_suffix(".fresh")
+        fresh.write_bytes(orjson.dumps(found))
+        fresh.replace(file)
+    return _summed(found.values())
+
+
+def _alive(model: str, slot: Slot, epoch: int, workspace: Workspace) -> dict[str, Counts]:
+    wanted = (model, slot.value, epoch)
+    return {
+        f"{status.pid}/{status.started}": (each["answered"], each["failed"])
+        for status in read_statuses(workspace)
+        for each in status.tallies
+        if (each["model"], each["slot"], each["epoch"]) == wanted
+    }
+
+
+def _summed(counts: Any) -> Counts:
+    every: Sequence[Sequence[int]] = list(counts)
+    return sum(each[0] for each in every), sum(each[1] for each in every)
+
+
+def _obstacles(rollout: Rollout, workspace: Workspace) -> tuple[str, ...]:
+    wanted = (rollout.model, rollout.slot.value, rollout.now.epoch)
+    found = [
+        f"Version {rollout.version} could not be loaded: {each['reason']}"
+        for status in read_statuses(workspace)
+        for each in status.obstacles_beside
+        if (each["model"], each["slot"], each["epoch"]) == wanted
+    ]
+    return tuple(dict.fromkeys(found))
