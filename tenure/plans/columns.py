@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,18 @@ def numbers(values: Sequence[Any]) -> np.ndarray:
     if np.isinf(found).any():
         raise Declined("an infinite number")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column of texts as Arrow and pandas hold one: distinct labels, and a number a row.
+
+    Attributes:
+        codes: the place of each row's label, -1 where it is missing.
+    """
+
+    labels: Sequence[Any]
+    codes: np.ndarray
 
 
 class LookedUp:
@@ -68,6 +81,8 @@ class LookedUp:
         Raises:
             Declined: the estimator takes no such value.
         """
+        if isinstance(values, Coded):
+            return self._of_coded(values)
         given: Any = numbers(values) if self.is_number else values
         listed = given.tolist() if isinstance(given, np.ndarray) else given
         found = list(map(self.places.get, listed))
@@ -76,6 +91,13 @@ class LookedUp:
         if self._lacks and not self._lacks.isdisjoint(found):  # type: ignore[arg-type]
             raise Declined("a value that the estimator was not fitted for")
         return self.rows[np.array(found, dtype=np.intp)]
+
+    def _of_coded(self, values: Coded) -> np.ndarray:
+        places = [*(self.place(label) for label in values.labels), self.missing]
+        found = np.array(places, dtype=np.intp)[values.codes]
+        if self._lacks and np.isin(found, list(self._lacks)).any():
+            raise Declined("a value that the estimator was not fitted for")
+        return self.rows[found]
 
 
 class Preparation:
@@ -89,6 +111,7 @@ class Preparation:
             else (slot.column, LookedUp(slot, *kinds[slot.column]))
             for slot in shape.slots
         ]
+        self.unused = shape.unused
         self.width = sum(slot.width for slot in shape.slots)
 
     def matrix(self, columns: Columns, rows: int) -> np.ndarray:
@@ -97,6 +120,7 @@ class Preparation:
         Raises:
             Declined: a value that the estimator takes otherwise, or not at all.
         """
+        self._look_at_unused(columns)
         ready = np.empty((rows, self.width), dtype=np.float64)
         at = 0
         for name, slot in self.slots:
@@ -115,6 +139,7 @@ class Preparation:
         Raises:
             Declined: a value that the estimator takes otherwise, or not at all.
         """
+        self._look_at_unused(columns)
         total = np.tile(linear.intercept, (rows, 1))
         weights = iter(linear.weights)
         for name, slot in self.slots:
@@ -124,3 +149,7 @@ class Preparation:
             else:
                 total += slot.of(columns[name])
         return total
+
+    def _look_at_unused(self, columns: Columns) -> None:
+        for name in self.unused:
+            numbers(columns[name])

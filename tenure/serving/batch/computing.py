@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tenure.records import Column
+from tenure.serving.batch.answering import Answering
 from tenure.serving.batch.frames import frame_of, plain
 from tenure.serving.batch.outputs import Scored
 from tenure.serving.runtime import Runtime
@@ -31,14 +32,14 @@ def key_columns(data: DataSpec, runtime: Runtime) -> tuple[Column, ...]:
 
 
 def answered(
-    chunks: Iterable[pa.Table], start: int, runtime: Runtime, data: DataSpec, record: Scored
+    chunks: Iterable[pa.Table], start: int, version: Answering, data: DataSpec, record: Scored
 ) -> Iterator[pa.Table]:
     """Yield the answers to chunks of rows, each as large as its chunk.
 
     Args:
         chunks: columns asked for and keys, as they arrive.
         start: the number of the first row in its partition.
-        runtime: the version; computes on one thread, so that bits do not depend on the machine's.
+        version: computes on one thread, so that bits do not depend on the machine's.
         data: the spec's part about data, for the keys.
         record: of the output.
 
@@ -49,20 +50,20 @@ def answered(
 
     with threadpool_limits(1):
         for chunk in chunks:
-            yield _answer(chunk, start, runtime, data, record)
+            yield _answer(chunk, start, version, data, record)
             start += chunk.num_rows
 
 
 def _answer(
-    rows: pa.Table, start: int, runtime: Runtime, data: DataSpec, record: Scored
+    rows: pa.Table, start: int, version: Answering, data: DataSpec, record: Scored
 ) -> pa.Table:
     import pyarrow as pa
 
     count = rows.num_rows
     numbers = pa.array(np.arange(start, start + count))
     columns: dict[str, Any] = {"prediction_id": _ids(record, numbers), "row": numbers}
-    columns |= _kept(rows, data, runtime)
-    columns |= _predicted(rows, runtime)
+    columns |= _kept(rows, data, version.runtime)
+    columns |= _predicted(rows, version)
     columns["version"] = pa.array(np.full(count, record.version))
     columns["epoch"] = pa.array(np.full(count, record.epoch))
     return pa.table(columns)
@@ -79,23 +80,24 @@ def _ids(record: Scored, numbers: pa.Array) -> pa.Array:
 def _kept(rows: pa.Table, data: DataSpec, runtime: Runtime) -> dict[str, Any]:
     import pyarrow as pa
 
-    keys = rows.select([column.name for column in key_columns(data, runtime)])
+    keys = plain(rows.select([column.name for column in key_columns(data, runtime)]))
     if not set(data.treat).intersection(keys.column_names):
         return {name: keys.column(name) for name in keys.column_names}
-    treated = treat_frame(plain(keys).to_pandas(), data, runtime.workspace)
+    treated = treat_frame(keys.to_pandas(), data, runtime.workspace)
     return {name: pa.Array.from_pandas(treated[name]) for name in treated.columns}
 
 
-def _predicted(rows: pa.Table, runtime: Runtime) -> dict[str, Any]:
+def _predicted(rows: pa.Table, version: Answering) -> dict[str, Any]:
     import pyarrow as pa
 
+    runtime = version.runtime
     treat = runtime.rules.data.treat if runtime.rules.data is not None else {}
     if any(column.name in treat for column in runtime.asked):
         arriving = plain(rows.select([column.name for column in runtime.asked]))
         frame = runtime.treated(arriving.to_pandas())
     else:
         frame = frame_of(rows, runtime.features)
-    found = runtime.predict(frame, probabilities=True)
+    found = version.predict(frame)
     kind = pa.float64() if not runtime.classes else None
     columns: dict[str, Any] = {"prediction": _array(found.values, kind)}
     if found.probabilities is not None:

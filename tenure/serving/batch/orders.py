@@ -21,6 +21,8 @@ class Terms:
         source: where the partitions are, a folder or an fsspec URL.
         destination: where the predictions go.
         actor: who asked.
+        chunk_rows: how many rows are computed at a time, and are a row group of the output.
+        piece_rows: from how many rows on a partition is cut.
     """
 
     model: str
@@ -29,6 +31,8 @@ class Terms:
     destination: str
     actor: str
     workspace: Workspace
+    chunk_rows: int
+    piece_rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

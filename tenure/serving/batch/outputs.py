@@ -137,13 +137,11 @@ def keep_piece(
     """Write the answers of one piece, whole or not at all, for the joining."""
     import pyarrow as pa
 
-    sink, writer = pa.BufferOutputStream(), None
-    for chunk in chunks:
-        if writer is None:
-            writer = pa.ipc.new_file(sink, chunk.schema)
-        writer.write_table(chunk.cast(writer.schema).combine_chunks())
-    assert writer is not None  # a piece has rows
-    writer.close()
+    tables = list(chunks)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, tables[0].schema) as writer:
+        for table in tables:
+            writer.write_table(table.cast(tables[0].schema).combine_chunks())
     destination.put(_piece_name(record, number), memoryview(sink.getvalue()))
 
 

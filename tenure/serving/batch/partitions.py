@@ -16,13 +16,10 @@ from tenure.intake.parquet_reader import MOST_UNPACKED
 from tenure.intake.reading import Broken, Format, format_of, too_many
 from tenure.intake.typed_rows import read_columns
 from tenure.records import Column, ViolationKind
-from tenure.spec.model import DataSpec
+from tenure.serving.batch.orders import Terms
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-CHUNK_ROWS = 1 << 17
-PIECE_ROWS = 1 << 20
 
 
 class Partition(Protocol):
@@ -39,50 +36,46 @@ class Partition(Protocol):
         ...
 
 
-def open_partition(
-    name: str, file: BinaryIO, columns: Sequence[Column], data: DataSpec
-) -> Partition:
+def open_partition(name: str, file: BinaryIO, columns: Sequence[Column], terms: Terms) -> Partition:
     """Return the rows of an open file.
 
     Args:
         name: of the file; its ending gives the format unless the spec does.
         file: its bytes, readable anywhere; stays open as long as chunks are read.
         columns: what is wanted, with types.
-        data: the spec's part about data.
+        terms: of the run: how the file is read, and how large chunks and pieces are.
 
     Raises:
         BadFile: it cannot be read; says where, and repeats nothing that stands in it.
         BadRows: a column is not there, or holds something else.
     """
     try:
-        if format_of(name, data) is Format.PARQUET:
-            return _Parquet(name, file, columns, data)
+        if format_of(name, terms.data) is Format.PARQUET:
+            return _Parquet(name, file, columns, terms)
     except Broken as broken:
         raise BadFile(name=name, detail=broken.message) from None
-    return _Text(read_columns(name, file.read(), columns, data))
+    return _Text(read_columns(name, file.read(), columns, terms.data), terms.chunk_rows)
 
 
 class _Text:
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, chunk_rows: int) -> None:
         self.pieces = (table.num_rows,)
-        self._table = table
+        self._table, self._chunk_rows = table, chunk_rows
 
     def chunks(self, number: int) -> Iterator[pa.Table]:
         assert number == 0
-        for start in range(0, self._table.num_rows, CHUNK_ROWS):
-            yield self._table.slice(start, CHUNK_ROWS)
+        for start in range(0, self._table.num_rows, self._chunk_rows):
+            yield self._table.slice(start, self._chunk_rows)
 
 
 class _Parquet:
-    def __init__(
-        self, name: str, file: BinaryIO, columns: Sequence[Column], data: DataSpec
-    ) -> None:
-        self._name = name
+    def __init__(self, name: str, file: BinaryIO, columns: Sequence[Column], terms: Terms) -> None:
+        self._name, self._chunk_rows = name, terms.chunk_rows
         with _damage_named(name):
             self._file = _opened(file, columns)
             facts = self._file.metadata
-        if facts.num_rows > data.max_rows:
-            raise too_many(facts.num_rows, data.max_rows)
+        if facts.num_rows > terms.data.max_rows:
+            raise too_many(facts.num_rows, terms.data.max_rows)
         if not facts.num_rows:
             raise Broken(ViolationKind.EMPTY, "The file has columns and no row.")
         names = self._file.schema_arrow.names
@@ -91,7 +84,7 @@ class _Parquet:
                 got = "the name twice" if count else "nothing"
                 raise BadRows(column=column.name, got=got, wanted="a column of the file")
         self._names = [column.name for column in columns]
-        self._groups = list(_groups_of_pieces(facts))
+        self._groups = list(_groups_of_pieces(facts, terms.piece_rows))
         self.pieces = tuple(
             sum(facts.row_group(group).num_rows for group in groups) for groups in self._groups
         )
@@ -102,7 +95,7 @@ class _Parquet:
         waiting: list[pa.Table] = []
         for table in self._tables(self._groups[number]):
             waiting.append(table)
-            if sum(each.num_rows for each in waiting) >= CHUNK_ROWS:
+            if sum(each.num_rows for each in waiting) >= self._chunk_rows:
                 yield pa.concat_tables(waiting)
                 waiting = []
         if waiting:
@@ -114,7 +107,7 @@ class _Parquet:
         for group in groups:
             # A row group at a time: dictionaries of two of them do not fit into one batch.
             batches = self._file.iter_batches(
-                CHUNK_ROWS, row_groups=[group], columns=self._names, use_threads=False
+                self._chunk_rows, row_groups=[group], columns=self._names, use_threads=False
             )
             while True:
                 with _damage_named(self._name):
@@ -149,7 +142,7 @@ def _opened(file: BinaryIO, columns: Sequence[Column]) -> Any:
     return parquet.ParquetFile(file, metadata=found.metadata, read_dictionary=labels)
 
 
-def _groups_of_pieces(facts: Any) -> Iterator[tuple[int, ...]]:
+def _groups_of_pieces(facts: Any, least: int) -> Iterator[tuple[int, ...]]:
     groups, rows = [], 0
     for number in range(facts.num_row_groups):
         group = facts.row_group(number)
@@ -159,7 +152,7 @@ def _groups_of_pieces(facts: Any) -> Iterator[tuple[int, ...]]:
             continue
         groups.append(number)
         rows += group.num_rows
-        if rows >= PIECE_ROWS:
+        if rows >= least:
             yield tuple(groups)
             groups, rows = [], 0
     if groups:

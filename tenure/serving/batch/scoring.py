@@ -41,6 +41,8 @@ from tenure.workspace import Workspace
 _log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
+CHUNK_ROWS = 1 << 17
+PIECE_ROWS = 1 << 20
 # A process of its own is worth its start from so many bytes on.
 BYTES_A_PROCESS = 16 << 20
 CLUSTER = "TENURE_DASK"
@@ -128,6 +130,8 @@ def score(
         destination=workspace.locate(scoring.destination),
         actor=actor,
         workspace=workspace,
+        chunk_rows=CHUNK_ROWS,
+        piece_rows=PIECE_ROWS,
     )
     destination.sweep()
     run = _Run(terms, sizes, progress)

@@ -11,6 +11,10 @@ import signal
 import sys
 import threading
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenure.serving.batch.orders import AnyOrder, Reply
 
 
 def _end_with_parent() -> None:
@@ -24,6 +28,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to answer
     orders: Connection = Connection(int(sys.argv[1]))
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            order = orders.recv()
+        except EOFError:
+            return
+        orders.send(_perform(order))
+
+
+def _perform(order: AnyOrder) -> Reply:
     import pyarrow as pa
 
     from tenure.serving.batch.working import perform
@@ -31,12 +44,7 @@ def main() -> None:
     # As many processes as cores: another thread of one would only be in the way of the others.
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    while True:
-        try:
-            order = orders.recv()
-        except EOFError:
-            return
-        orders.send(perform(order))
+    return perform(order)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tenure.errors import TenureError
 from tenure.records import Column
 from tenure.registry import open_ledger
 from tenure.serving.batch import outputs
+from tenure.serving.batch.answering import Answering, load_answering
 from tenure.serving.batch.computing import answered, key_columns
 from tenure.serving.batch.folders import Folder
 from tenure.serving.batch.orders import (
@@ -32,15 +33,13 @@ from tenure.serving.batch.orders import (
 )
 from tenure.serving.batch.outputs import Scored
 from tenure.serving.batch.partitions import Partition, open_partition
-from tenure.serving.loading import load_runtime
-from tenure.serving.runtime import Runtime
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_loaded: dict[tuple[str, str, int], Runtime] = {}
+_loaded: dict[tuple[str, str, int], Answering] = {}
 # A version computes for one thread at a time; a cluster's worker may have several.
-_in_use = threading.Lock()
+_in_use = threading.RLock()
 
 
 class _Unloadable(Exception):
@@ -86,14 +85,14 @@ def _whole(order: Order) -> Reply:
     digest = source.digest(order.name)
     if outputs.has_scored(destination, order.name, digest):
         return Known()
-    runtime = _runtime(order)
+    version = _loaded_version(order)
     with source.open(order.name) as file:
-        partition = open_partition(order.name, file, _columns(order, runtime), order.terms.data)
+        partition = open_partition(order.name, file, _columns(order, version), order.terms)
         cut = Cut(digest=digest, mark=mark, rows=partition.pieces)
         if order.may_cut and len(cut.rows) > 1:
             return cut
         record = _record(order, cut)
-        chunks = _answers(order, cut, partition, runtime, range(len(cut.rows)))
+        chunks = _answers(order, cut, partition, version, range(len(cut.rows)))
         is_first = outputs.keep(destination, record, chunks)
     return Finished(rows=record.rows) if is_first else Known()
 
@@ -103,12 +102,12 @@ def _piece(asked: PieceOrder) -> Reply:
     source, destination = _folders(order)
     record = _record(order, cut)
     if not outputs.has_piece(destination, record, asked.number):
-        runtime = _runtime(order)
+        version = _loaded_version(order)
         with source.open(order.name) as file:
-            partition = open_partition(order.name, file, _columns(order, runtime), order.terms.data)
+            partition = open_partition(order.name, file, _columns(order, version), order.terms)
             if partition.pieces != cut.rows:
                 raise _Changed
-            chunks = _answers(order, cut, partition, runtime, (asked.number,))
+            chunks = _answers(order, cut, partition, version, (asked.number,))
             outputs.keep_piece(destination, record, asked.number, chunks)
     return Finished(rows=cut.rows[asked.number])
 
@@ -127,14 +126,14 @@ def _join(asked: JoinOrder) -> Reply:
 
 
 def _answers(
-    order: Order, cut: Cut, partition: Partition, runtime: Runtime, numbers: Sequence[int]
+    order: Order, cut: Cut, partition: Partition, version: Answering, numbers: Sequence[int]
 ) -> Iterator[pa.Table]:
     record, data = _record(order, cut), order.terms.data
 
     def answers() -> Iterator[pa.Table]:
         for number in numbers:
             start = sum(cut.rows[:number])
-            yield from answered(partition.chunks(number), start, runtime, data, record)
+            yield from answered(partition.chunks(number), start, version, data, record)
 
     source, _ = _folders(order)
     return _until_changed(answers(), source, order, cut)
@@ -153,7 +152,8 @@ def _folders(order: Order) -> tuple[Folder, Folder]:
     return Folder(order.terms.source), Folder(order.terms.destination)
 
 
-def _columns(order: Order, runtime: Runtime) -> tuple[Column, ...]:
+def _columns(order: Order, version: Answering) -> tuple[Column, ...]:
+    runtime = version.runtime
     return (*runtime.asked, *key_columns(order.terms.data, runtime))
 
 
@@ -169,13 +169,13 @@ def _record(order: Order, cut: Cut) -> Scored:
     )
 
 
-def _runtime(order: Order) -> Runtime:
+def _loaded_version(order: Order) -> Answering:
     terms = order.terms
     wanted = (str(terms.workspace.root), terms.model, order.version)
     if wanted not in _loaded:
         try:
-            version = open_ledger(terms.workspace).version(terms.model, order.version)
-            found = load_runtime(version, terms.workspace, isolated=False)
+            record = open_ledger(terms.workspace).version(terms.model, order.version)
+            found = load_answering(record, terms.workspace)
         except TenureError as error:
             raise _Unloadable(error) from error
         _loaded.clear()

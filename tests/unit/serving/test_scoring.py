@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import orjson
 import pandas as pd
-import pyarrow.parquet as pq
+import pyarrow as pa
 import pytest
 
-from tenure.errors import NoChampion, ScoringRefused
-from tenure.serving import predict_offline, score
-from tenure.serving.batch import computing, partitions
+from tenure.errors import BadRows, NoChampion, ScoringRefused, SlotVacant
+from tenure.registry import open_ledger
+from tenure.registry.frames import cast
+from tenure.serving import Standing, predict_offline, score
+from tenure.serving.batch import computing, frames, scoring
 from tenure.workspace import Workspace
 from tests.unit.serving import lives
-
-ROWS = [{"order": f"00{place}", **lives.ROW, "amount": 10.0 * place} for place in range(7)]
-
-
-def put(workspace: Workspace, name: str, rows: list[dict[str, Any]] | str = ROWS) -> Path:
-    file = workspace.root / "score" / "in" / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    match rows, file.suffix:
-        case str(), _:
-            file.write_text(rows)
-        case _, ".csv":
-            pd.DataFrame(rows).to_csv(file, index=False)
-        case _, ".parquet":
-            pd.DataFrame(rows).to_parquet(file)
-        case _:
-            file.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
-    os.utime(file, (1, 1))
-    return file
-
-
-def out(workspace: Workspace) -> Path:
-    return workspace.root / "score" / "out"
-
-
-def predicted(workspace: Workspace) -> pd.DataFrame:
-    files = sorted(out(workspace).glob("*.parquet"))
-    return pd.concat([pq.ParquetFile(file).read().to_pandas() for file in files])
+from tests.unit.serving.scored import ROWS, left_behind, manifests, out, predicted, put
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
@@ -159,7 +137,7 @@ def test_a_killed_run_is_finished_by_the_next(
 def test_a_large_file_is_scored_in_chunks_by_one_version(
     living: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partitions, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(scoring, "CHUNK_ROWS", 3)
     put(living, "a.parquet")
     real = computing._answer
     started = []
@@ -190,6 +168,116 @@ def test_scoring_without_a_place_or_a_champion_is_refused(living: Workspace) -> 
     put(living, "a.csv")
     with pytest.raises(NoChampion):
         score("young", living, actor=lives.ACTOR)
+
+
+def test_nobody_in_office_is_said_with_who_left_it_so(living: Workspace) -> None:
+    put(living, "a.csv")
+    said = {"actor": lives.ACTOR, "reason": "Its data was wrong.", "evidence": "e" * 64}
+    open_ledger(living).vacate("price", expected_epoch=1, **said)
+    with pytest.raises(SlotVacant, match=r"Nobody is in office for 'price' .*data was wrong"):
+        score("price", living, actor=lives.ACTOR)
+    assert not out(living).exists()
+
+
+def test_a_file_that_is_written_to_meanwhile_waits(
+    living: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = put(living, "a.csv")
+    file.touch()
+
+    def one_row_more(_: float) -> None:
+        with file.open("a") as handle:
+            handle.write("008,1.0,1,at,True\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tenure.serving.batch.folders.time.sleep", one_row_more)
+        assert score("price", living, actor=lives.ACTOR).waiting == ("a.csv",)
+    os.utime(file, (1, 1))
+    real = computing._answer
+
+    def later_still(*args: Any) -> Any:
+        one_row_more(0)
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(computing, "_answer", later_still)
+        summary = score("price", living, actor=lives.ACTOR)
+    assert (summary.waiting, summary.scored, summary.failed) == (("a.csv",), (), ())
+    assert not list(out(living).glob("*.parquet"))
+    os.utime(file, (1, 1))
+    assert score("price", living, actor=lives.ACTOR).rows == len(ROWS) + 2
+
+
+def test_an_output_that_is_there_is_never_replaced(
+    living: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(living, "a.csv")
+    real = computing._answer
+
+    def another_run_is_quicker(*args: Any) -> Any:
+        monkeypatch.setattr(computing, "_answer", real)
+        assert score("price", living, actor="person:bea").scored == ("a.csv",)
+        lives.promote(living, 2, "price")
+        return real(*args)
+
+    monkeypatch.setattr(computing, "_answer", another_run_is_quicker)
+    summary = score("price", living, actor=lives.ACTOR)
+    assert (summary.scored, summary.known) == ((), 1)
+    (manifest,) = manifests(living)
+    assert (manifest["actor"], manifest["version"]) == ("person:bea", 1)
+    assert left_behind(living) == []
+
+
+def test_what_arrow_reads_is_what_a_frame_would_hold(living: Workspace) -> None:
+    rows = pd.DataFrame(ROWS).assign(
+        country=["at", None, "xx", "de", "ng", "de", "at"],
+        amount=[1.5, None, 3.0, 4.0, 5.0, 6.0, 7.0],
+        items=[1, 2, 3, 4, 5, 6, 2**53],
+    )
+    for made in (rows, rows.astype({"country": "category"}), rows.astype({"amount": "float32"})):
+        for items in ("int64", "int32", "float64"):
+            frame = made.astype({"items": items})
+            table = pa.Table.from_pandas(frame.drop(columns="order"))
+            found = frames.frame_of(table, lives.FEATURES)
+            pd.testing.assert_frame_equal(found, cast(frame, lives.FEATURES))
+    for name, value in (("amount", float("inf")), ("items", 0.5), ("country", 7), ("is_new", 3)):
+        table = pa.Table.from_pandas(rows.assign(**{name: value}))
+        with pytest.raises(BadRows, match=name):
+            frames.frame_of(table, lives.FEATURES)
+
+
+def test_an_object_store_is_as_good_as_a_folder(living: Workspace) -> None:
+    store = fsspec.filesystem("memory")
+    file = living.models_folder / "price.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("score/in", "memory://in").replace("score/out", "memory://out"))
+    rows = pd.DataFrame(ROWS)
+    store.pipe_file("/in/a.parquet", rows.to_parquet())
+    store.pipe_file("/in/b.csv", rows[:3].to_csv(index=False).encode())
+    try:
+        assert score("price", living, actor=lives.ACTOR).rows == 10
+        assert score("price", living, actor=lives.ACTOR).known == 2
+        put(living, "a.parquet")
+        file.write_text(text)
+        score("price", living, actor=lives.ACTOR)
+        (far,) = (name for name in store.ls("/out", detail=False) if name.startswith("/out/a-"))
+        found = pd.read_parquet(io.BytesIO(store.cat_file(far)))
+        assert found["prediction"].tolist() == predicted(living)["prediction"].tolist()
+        assert len(store.ls("/out/_manifests", detail=False)) == 2
+    finally:
+        store.store.clear()
+
+
+def test_what_killed_runs_left_is_swept_a_day_after(living: Workspace) -> None:
+    put(living, "a.csv")
+    work = out(living) / "_work"
+    (work / "b-123456789abc-v1-e1").mkdir(parents=True)
+    for name in ("b-123456789abc-v1-e1/000000.arrow", ".scoring-old.fresh", ".scoring-new.fresh"):
+        (work / name).write_bytes(b"half")
+    for name in ("b-123456789abc-v1-e1", ".scoring-old.fresh"):
+        os.utime(work / name, (1, 1))
+    score("price", living, actor=lives.ACTOR)
+    assert [each.name for each in work.iterdir()] == [".scoring-new.fresh"]
 
 
 def _in_child(work: Callable[[], None]) -> int:
