@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from tenure.errors import BatchIsSettled, BatchNotFound
+from tenure.errors import BatchIsSettled, BatchNotFound, SnapshotNotFound
 from tenure.records import (
     Batch,
     BatchState,
@@ -51,6 +51,16 @@ def _as_batch(row: Row[Any]) -> Batch:
     values["state"] = BatchState(values["state"])
     values["arrived_at"] = read_stamp(values["arrived_at"])
     return Batch(**values)
+
+
+_SNAPSHOT_GONE = delete(snapshots).where(
+    snapshots.c.model == bindparam("of_model"), snapshots.c.digest == bindparam("of_digest")
+)
+_OF_OBJECT = (
+    select(snapshots.c.digest)
+    .where(func.json_extract(snapshots.c.record, "$.object") == bindparam("object"))
+    .limit(1)
+)
 
 
 def _as_snapshot(row: Row[Any]) -> Snapshot:
@@ -227,6 +237,38 @@ class BatchBook:
                 body={"batch": digest, "object": batch.kept_object},
             )
             return self._find(write, model, digest)
+
+    def drop_snapshot(
+        self, model: str, digest: str, *, actor: str, reason: str, evidence: str
+    ) -> bool:
+        """Let go of a snapshot whose retention is over; its audit row is what is left of it.
+
+        Its rows leave the store with the last snapshot, of whatever model, that has them.
+
+        Returns:
+            Whether nothing names its object any more.
+
+        Raises:
+            SnapshotNotFound: it is gone already, or never was.
+            Halted: automation of the model is halted.
+        """
+        with self.database.writing() as write:
+            known = _known_snapshot(write.connection, model, digest)
+            if known is None:
+                raise SnapshotNotFound(model=model, snapshot=digest[:12])
+            check_halt(write.connection, model, actor)
+            write.connection.execute(_SNAPSHOT_GONE, {"of_model": model, "of_digest": digest})
+            facts = {"snapshot": digest, "batch": known.batch, "object": known.object}
+            write.append(
+                "snapshot_dropped",
+                model=model,
+                actor=actor,
+                reason=reason,
+                evidence=evidence,
+                body={**facts, "rows": known.rows, "size": known.size},
+            )
+            others = write.connection.execute(_OF_OBJECT, {"object": known.object})
+            return others.first() is None
 
     def _find(self, write: Writing, model: str, digest: str) -> Batch:
         row = write.connection.execute(_BATCH, {"model": model, "digest": digest}).first()

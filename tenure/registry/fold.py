@@ -115,6 +115,11 @@ def _accepted(state: State, line: Line, body: Facts) -> str | None:
     return None if lawful else "the batch was not waiting to be judged"
 
 
+def _snapshot_dropped(state: State, line: Line, body: Facts) -> str | None:
+    del state.snapshots[key(line.model, body["snapshot"])]
+    return None
+
+
 def _quarantined(state: State, line: Line, body: Facts) -> str | None:
     batch = state.batches[key(line.model, body["batch"])]
     lawful = batch["state"] == "arrived"
@@ -322,6 +327,7 @@ _STEPS: dict[str, Callable[[State, Line, Facts], str | None]] = {
     "batch_quarantined": _quarantined,
     "batch_readmitted": _readmitted,
     "batch_bytes_dropped": _dropped,
+    "snapshot_dropped": _snapshot_dropped,
     "candidate_recorded": _recorded,
     "candidates_released": _released,
     "version_registered": _registered,

@@ -1,9 +1,9 @@
 """What becomes of what a retired version leaves, and until when?
 
 Decided once, at retirement, by the spec of that day, and kept in the record: `keep`, `hold`,
-`delete`, or a number of days. Artifact, log of predictions, quarantined bytes and pages are
-deleted when they are due; snapshots are the model's data, which later versions may be trained on,
-so that what was decided about them is recorded and nothing of them is removed here.
+`delete`, or a number of days. What is due is deleted, each time with a row in the audit that says
+what went; snapshots only where nobody else needs them. A `hold` that the spec says later stops all
+of it for as long as it stands there.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenure.predictions import log_folder
-from tenure.records import Batch, BatchState, Case, Stage
+from tenure.records import Batch, BatchState, Candidate, Case, Snapshot, Stage
 from tenure.registry import open_ledger, open_store
 from tenure.registry.archived import purge, tombstone
+from tenure.registry.halts import is_automatic
 from tenure.retirement.policy import retirement_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 KINDS = ("artifact", "snapshots", "predictions", "quarantine", "reports")
 ALL = 1_000_000
+_GONE = (Stage.RETIRED, Stage.ARCHIVED, Stage.PURGED)
 
 Entry = dict[str, Any]
 
@@ -45,7 +47,8 @@ def settle(case: Case, workspace: Workspace, *, actor: str) -> dict[str, Entry]:
             "is_removed": False,
         }
         if until is not None and until <= now:
-            kept[kind]["is_removed"] = _remove(kind, case, workspace, actor)
+            _remove(kind, case, workspace, actor)
+            kept[kind]["is_removed"] = not _amount(kind, case, workspace)[0]
     return kept
 
 
@@ -53,22 +56,33 @@ def purge_due(workspace: Workspace, *, actor: str) -> list[str]:
     """Delete what retirement records say is due by now; return what went, in words.
 
     A version that was restored keeps everything; one that was retired again goes by its last.
-
-    Raises:
-        Halted: automation of a model is halted.
+    While automation of a model is halted nothing of it is deleted by itself.
     """
     ledger, now, gone = open_ledger(workspace), workspace.clock.now(), []
     last = {(each.model, each.version): each for each in ledger.cases(limit=ALL) if each.record}
     for (model, number), case in last.items():
         if ledger.version(model, number).stage not in (Stage.ARCHIVED, Stage.PURGED):
             continue
-        step = case.done("settle_data")
-        for kind, entry in (step.facts["kept"] if step else {}).items():
-            until = entry["until"] and datetime.fromisoformat(entry["until"])
-            is_due = until and until <= now and _amount(kind, case, workspace)[0]
+        if ledger.halted(model) is not None and is_automatic(actor):
+            continue
+        for kind, entry in _decided(case).items():
+            is_due = _is_over(entry, now) and not _is_held(kind, model, workspace)
             if is_due and _remove(kind, case, workspace, actor):
                 gone.append(f"{kind} of version {case.version} of '{case.model}'")
     return gone
+
+
+def _decided(case: Case) -> dict[str, Entry]:
+    step = case.done("settle_data")
+    return step.facts["kept"] if step else {}
+
+
+def _is_over(entry: Entry, now: datetime) -> bool:
+    return bool(entry["until"]) and datetime.fromisoformat(entry["until"]) <= now
+
+
+def _is_held(kind: str, model: str, workspace: Workspace) -> bool:
+    return getattr(retirement_of(model, workspace).retention, kind) == "hold"
 
 
 def _until(fate: str, now: datetime) -> datetime | None:
@@ -86,10 +100,8 @@ def _amount(kind: str, case: Case, workspace: Workspace) -> tuple[int, int]:
         case "artifact":
             return (0, 0) if version.stage is Stage.PURGED else (1, version.size)
         case "snapshots":
-            candidate = ledger.candidate(version.candidate)
-            named = set(candidate.training_set.snapshots) if candidate else set()
-            sizes = [each.size for each in ledger.snapshots(case.model) if each.digest in named]
-            return len(sizes), sum(sizes)
+            mine = _snapshots(case, workspace)
+            return len(mine), sum(each.size for each in mine)
         case "quarantine":
             batches = _quarantined(case, workspace)
             return len(batches), sum(each.size for each in batches)
@@ -99,17 +111,81 @@ def _amount(kind: str, case: Case, workspace: Workspace) -> tuple[int, int]:
 
 
 def _remove(kind: str, case: Case, workspace: Workspace, actor: str) -> bool:
+    """Delete what there is of a kind and is nobody else's; say whether anything went."""
+    count, size = _amount(kind, case, workspace)
+    if not count:
+        return False
     match kind:
         case "artifact":
             _purge_artifact(case, workspace, actor)
         case "snapshots":
-            return False
+            return _drop_snapshots(case, workspace, actor)
         case "quarantine":
             _drop_quarantined(case, workspace, actor)
         case _:
-            for file in list(_FILES[kind](case, workspace)):
-                file.unlink(missing_ok=True)
+            _delete_files(kind, case, workspace, actor, {"count": count, "bytes": size})
     return True
+
+
+def _delete_files(
+    kind: str, case: Case, workspace: Workspace, actor: str, facts: dict[str, int]
+) -> None:
+    # On record before they go: whoever is killed in between deletes them later, never unsaid.
+    open_ledger(workspace).note(
+        "data_deleted",
+        model=case.model,
+        actor=actor,
+        reason=f"The retention of the {kind} of version {case.version} is over.",
+        evidence=case.id,
+        body={"version": case.version, "kind": kind, **facts},
+    )
+    for file in list(_FILES[kind](case, workspace)):
+        file.unlink(missing_ok=True)
+
+
+def _drop_snapshots(case: Case, workspace: Workspace, actor: str) -> bool:
+    ledger, needed = open_ledger(workspace), _needed_by_others(case, workspace)
+    reason = f"Its retention ended with version {case.version} (case {case.id[:12]})."
+    mine = [each for each in _snapshots(case, workspace) if each.digest not in needed]
+    for each in mine:
+        said = {"actor": actor, "reason": reason, "evidence": case.id}
+        if ledger.drop_snapshot(case.model, each.digest, **said):
+            open_store(workspace).shelf.remove(each.object)
+    return bool(mine)
+
+
+def _snapshots(case: Case, workspace: Workspace) -> list[Snapshot]:
+    """Return what is left of the data that the version was trained on."""
+    ledger = open_ledger(workspace)
+    candidate = ledger.candidate(ledger.version(case.model, case.version).candidate)
+    named = set(candidate.training_set.snapshots) if candidate else set()
+    return [each for each in ledger.snapshots(case.model) if each.digest in named]
+
+
+def _needed_by_others(case: Case, workspace: Workspace) -> set[str]:
+    """Return the snapshots that a version needs which is kept, or a fit that may become one.
+
+    A version that is retired needs them until its own record says that their time is over.
+    """
+    ledger, now = open_ledger(workspace), workspace.clock.now()
+    versions = ledger.versions(case.model, limit=ALL)
+    stages = {each.candidate: each for each in versions}
+    last = {each.version: each for each in ledger.cases(case.model, limit=ALL) if each.record}
+
+    def needs(candidate: Candidate) -> bool:
+        version = stages.get(candidate.id)
+        if version is None:
+            return candidate.id in kept
+        if version.number == case.version or version.stage is Stage.REJECTED:
+            return False
+        if version.stage not in _GONE:
+            return True
+        entry = _decided(last[version.number]).get("snapshots") if version.number in last else None
+        return entry is None or not _is_over(entry, now)
+
+    kept = {each.id for each in ledger.candidates(case.model)}
+    found = [each for each in ledger.candidates(case.model, kept=False) if needs(each)]
+    return {digest for each in found for digest in each.training_set.snapshots}
 
 
 def _purge_artifact(case: Case, workspace: Workspace, actor: str) -> None:
