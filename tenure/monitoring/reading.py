@@ -24,6 +24,7 @@ from tenure.monitoring.columns import (
     method_of,
     watched,
 )
+from tenure.monitoring.corrections import labels_digest, takes_corrections
 from tenure.monitoring.evidence import Compared, Evidence, NotJudged, Verdict, gather
 from tenure.monitoring.measures import (
     column_measures,
@@ -393,5 +394,6 @@ def _sealed(
         measures=tuple(measures),
         reason=reason,
         evidently=evidence.digest if evidence else None,
+        labels=labels_digest(rows.target) if takes_corrections(spec) else "",
     )
     return sealed(keep_page(reading, spec.monitoring.keep_pages, workspace))

@@ -14,6 +14,7 @@ from tenure.errors import BadRows, TenureError
 from tenure.evaluation.outputs import Outputs, predict
 from tenure.monitoring import outputs
 from tenure.monitoring.columns import Values, kind_of, values_of
+from tenure.monitoring.corrections import newest_target
 from tenure.monitoring.labels import join_labels
 from tenure.records import Candidate, Snapshot, Window
 from tenure.registry import load_version, open_ledger
@@ -97,17 +98,18 @@ def _of_data(
     found = read_rows(
         spec.name, spec.data, snapshots, workspace, [each.name for each in candidate.features]
     )
-    frame = found.frame.loc[found.newest & _inside(found.times, window)].reset_index(drop=True)
+    mask = found.newest & inside(found.times, window)
+    frame = found.frame.loc[mask].reset_index(drop=True)
     values, wrong = _values(frame, candidate)
     answers, why = _ask(spec.name, version, candidate, frame, workspace)
-    target = frame[spec.data.target].astype(object).to_numpy().astype(object)
-    target[frame[spec.data.target].isna().to_numpy()] = None
+    target = newest_target(spec, found, mask, snapshots[-1].seq, workspace)
     return WindowRows(
         rows=len(frame), values=values, wrong=wrong, answers=answers, no_answers=why, target=target
     )
 
 
-def _inside(times: np.ndarray | None, window: Window) -> np.ndarray | bool:
+def inside(times: np.ndarray | None, window: Window) -> np.ndarray | bool:
+    """Return which rows lie inside a window, by their times; all where it has none."""
     if times is None or window.start_at is None or window.end_at is None:
         return True
     return (times >= _stamp(window.start_at)) & (times < _stamp(window.end_at))

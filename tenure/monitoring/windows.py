@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from tenure.monitoring import outputs
+from tenure.monitoring.corrections import corrected
 from tenure.monitoring.late_labels import grown
 from tenure.monitoring.rows import is_logged, logged_rows
 from tenure.records import Assignment, Candidate, Reading, Snapshot, Window
@@ -34,8 +35,8 @@ very last moment of its day."""
 def due_windows(model: str, workspace: Workspace) -> list[Window]:
     """Return the windows that have closed and have no reading, oldest first, at most MOST.
 
-    A window whose labels have grown since it was read is due again, after those. A model without a
-    champion, or one that is not monitored, has none.
+    A window whose labels have grown, or were corrected, since it was read is due again, after
+    those. A model without a champion, or one that is not monitored, has none.
 
     Args:
         model: its name.
@@ -53,7 +54,12 @@ def due_windows(model: str, workspace: Workspace) -> list[Window]:
     read = ledger.readings(model, slot.version, limit=_RECENT)
     closed = _closed(spec, slot, candidate, read, workspace)
     fresh = _unread(closed, read, ledger, slot.version)
-    again = grown(spec, slot, read, workspace) if is_logged(spec) else []
+    mine = [each for each in read if each.epoch == slot.epoch]
+    again = (
+        grown(spec, slot, read, workspace)
+        if is_logged(spec)
+        else corrected(spec, mine, candidate, workspace)
+    )
     return [*fresh, *again][:MOST]
 
 
