@@ -2,7 +2,8 @@
 
 Labels lie in files of a source of their own, or in the batches that arrive; they find their
 prediction by its id or by columns of its input. Files are read as at intake, treated alike, and
-the newest word about a key stands.
+the newest word about a key stands. What clients said to the prediction server of a prediction's id
+outranks both, with a spec that says where labels come from and without.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from tenure.errors import BadFile, BadRows, TenureError
 from tenure.intake.sources import Arrival, Source, look, open_location
 from tenure.intake.typed_rows import read_rows
+from tenure.predictions.feedback import LABEL, feedback_mark, read_feedback
 from tenure.records import Column, Snapshot
 from tenure.registry import open_ledger
 from tenure.registry.frames import read_frames
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ID = "id"
+FEEDBACK = "feedback"
+"""The source of labels that come by the prediction server alone."""
 UNSAID_DELAY = timedelta(days=30)
 """For how long labels are looked for where the spec does not say how long they take."""
 
@@ -43,21 +47,25 @@ def looked_for(spec: ModelSpec) -> timedelta:
 def join_labels(spec: ModelSpec, logged: Any, workspace: Workspace) -> np.ndarray | None:
     """Return the truth about logged predictions: (n,) objects, None where it is not known yet.
 
-    None for a model to which nobody brings labels.
+    None for a model to which nobody brings labels, neither as its spec says nor as feedback.
 
     Args:
         spec: of the model.
         logged: rows of the prediction log.
         workspace: where the labels are.
     """
-    if spec.data.labels is None:
+    said = _said(spec, logged, workspace)
+    if spec.data.labels is None and not said:
         return None
+    found = np.full(len(logged), None, dtype=object)
     names = key_columns(spec)
-    known = truths(spec, workspace)
-    if any(name not in logged.columns for name in names):
-        return np.full(len(logged), None, dtype=object)
-    keys = _key_texts(logged, names)
-    return np.array([known.get(key) for key in keys] or [], dtype=object)
+    if spec.data.labels is not None and all(name in logged.columns for name in names):
+        known = truths(spec, workspace)
+        found[:] = [known.get(key) for key in _key_texts(logged, names)]
+    if said:
+        ids = [str(each) for each in logged[ID]]
+        found[:] = [said.get(key, before) for key, before in zip(ids, found, strict=True)]
+    return found
 
 
 def key_columns(spec: ModelSpec) -> list[str]:
@@ -67,7 +75,7 @@ def key_columns(spec: ModelSpec) -> list[str]:
 
 
 def truths(spec: ModelSpec, workspace: Workspace) -> dict[str, Any]:
-    """Return every label that there is, by the text of its key; the newest word stands."""
+    """Return every label of the spec's source, by the text of its key; the newest word stands."""
     labels = spec.data.labels
     assert labels is not None
     known: dict[str, Any] = {}
@@ -82,8 +90,12 @@ def truths(spec: ModelSpec, workspace: Workspace) -> dict[str, Any]:
 
 def fingerprint(spec: ModelSpec, workspace: Workspace) -> list[object]:
     """Return what tells whether there may be new labels, without reading any."""
+    return [*_of_source(spec, workspace), *feedback_mark(spec.name, workspace)]
+
+
+def _of_source(spec: ModelSpec, workspace: Workspace) -> list[object]:
     labels = spec.data.labels
-    if labels is None:
+    if labels is None or labels.source == FEEDBACK:
         return []
     if labels.source is None:
         return [len(open_ledger(workspace).snapshots(spec.name))]
@@ -94,7 +106,19 @@ def fingerprint(spec: ModelSpec, workspace: Workspace) -> list[object]:
     return [[each.name, each.size, each.modified_at.isoformat()] for each in files]
 
 
+def _said(spec: ModelSpec, logged: Any, workspace: Workspace) -> dict[str, Any]:
+    """Return what clients said of predictions by id; the newest word stands."""
+    if not len(logged) or not feedback_mark(spec.name, workspace):
+        return {}
+    # Nobody knows what became of a prediction before it was made, give or take a clock.
+    first = min(logged["at"].min().to_pydatetime(), datetime.now(UTC))
+    told = read_feedback(spec.name, workspace, since=first - timedelta(days=1))
+    return {each.id: each.value for _, each in told if each.kind == LABEL}
+
+
 def _frames(spec: ModelSpec, labels: LabelsSpec, workspace: Workspace) -> list[Any]:
+    if labels.source == FEEDBACK:
+        return []
     snapshots = open_ledger(workspace).snapshots(spec.name)
     if labels.source is None:
         return _from_batches(spec, labels, snapshots, workspace)

@@ -15,6 +15,7 @@ import orjson
 
 from tenure.monitoring.labels import fingerprint, join_labels, key_columns, looked_for
 from tenure.monitoring.rows import logged_rows
+from tenure.predictions.feedback import feedback_mark
 from tenure.records import Assignment, Reading, Window
 from tenure.registry.readings import window_key
 from tenure.spec.model import ModelSpec
@@ -37,7 +38,7 @@ def grown(
         read: the newest revision of each of its windows.
         workspace: where log and labels are.
     """
-    if spec.data.labels is None:
+    if spec.data.labels is None and not feedback_mark(spec.name, workspace):
         return []
     now, horizon = workspace.clock.now(), looked_for(spec)
     open_ones = [

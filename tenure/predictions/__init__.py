@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tenure.predictions.feedback import carry_feedback, read_feedback
 from tenure.predictions.log import Carried, carry, log_folder, read, spool_folder
 from tenure.predictions.schema import Answered, LoggedVersion
 from tenure.predictions.writer import LogLimits, PredictionLog
@@ -13,7 +14,9 @@ __all__ = [
     "LoggedVersion",
     "PredictionLog",
     "carry",
+    "carry_feedback",
     "log_folder",
     "read",
+    "read_feedback",
     "spool_folder",
 ]

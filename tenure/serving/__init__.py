@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tenure.serving.batch.scoring import ScoreSummary, Standing, score
     from tenure.serving.building import build_app
     from tenure.serving.offline import predict_offline
+    from tenure.serving.retention import keep_to_retention
     from tenure.serving.server import serve
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ScoreSummary",
     "Standing",
     "build_app",
+    "keep_to_retention",
     "predict_offline",
     "read_statuses",
     "score",
@@ -28,6 +30,7 @@ _HOME = {
     "ScoreSummary": "tenure.serving.batch.scoring",
     "Standing": "tenure.serving.batch.scoring",
     "build_app": "building",
+    "keep_to_retention": "retention",
     "predict_offline": "offline",
     "read_statuses": "tenure.predictions.status",
     "score": "tenure.serving.batch.scoring",
