@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 P_VALUE_METHODS = frozenset({"ks", "chisquare"})
 """Evidently's methods whose score is a p-value: the smaller, the more drift."""
 
-APPROVALS = {"low": 0, "medium": 1, "high": 2}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
@@ -118,7 +116,7 @@ def policy_of(spec: ModelSpec) -> Policy:
         when_attempts_spent=decisions.when_attempts_spent,
         max_unknown_windows=spec.monitoring.max_unknown_windows,
         max_cases_per_year=decisions.max_cases_per_year,
-        approvals_wanted=APPROVALS[spec.tier],
+        approvals_wanted=spec.approvals_wanted,
         approve_within=timedelta(hours=decisions.approve_within_hours),
         when_not_answered=decisions.when_not_answered,
         may_leave_vacant=spec.deployment.may_leave_vacant,

@@ -23,9 +23,6 @@ from tenure.spec import model_names
 if TYPE_CHECKING:
     from tenure.workspace import Workspace
 
-APPROVALS = {"low": 0, "medium": 1, "high": 2}
-"""How many people must agree, by tier."""
-
 
 def open_retirement(
     model: str,
@@ -59,7 +56,8 @@ def open_retirement(
     except TenureError as error:
         refuse(model, number, error, workspace, actor=actor)
         raise
-    wanted = APPROVALS[_tier(model, workspace)]
+    spec = spec_of(model, workspace)
+    wanted = spec.approvals_wanted if spec else 0
     in_office = slot is not None and slot.version == number
     if in_office and successor is None and not is_automatic(actor):
         wanted = max(wanted, 1)
@@ -146,11 +144,6 @@ def _check_successor(successor: Version, number: int) -> None:
         stage = successor.stage.value
         stage = "the one that is to be retired" if successor.number == number else stage
         raise NotFitToServe(model=successor.model, version=successor.number, stage=stage)
-
-
-def _tier(model: str, workspace: Workspace) -> str:
-    spec = spec_of(model, workspace)
-    return spec.tier if spec else "low"
 
 
 def _case(

@@ -344,6 +344,11 @@ class ModelSpec(Section):
     _suite: Any = PrivateAttr(default=None)
 
     @property
+    def approvals_wanted(self) -> int:
+        """How many people must agree before automation acts, by tier."""
+        return {"low": 0, "medium": 1, "high": 2}[self.tier]
+
+    @property
     def suite(self) -> Any:
         """The content of the suite's file as plain values, as it was when the spec was loaded."""
         return self._suite

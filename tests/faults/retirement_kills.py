@@ -1,8 +1,7 @@
 """Kill a retirement at every point of its work and look at what is left.
 
-As registry_kills does it: a point is each SQL statement and each call that changes a file. Whatever
-the point, the version is in office, or somebody else is and may be; its bytes are in the store or
-in the archive; and the same work, started again, reaches the same end.
+Whatever the point, the version is in office, or somebody else is and may be; its bytes are in the
+store or in the archive; and the same work, started again, reaches the same end.
 
 `python -m tests.faults.retirement_kills` sweeps all points.
 """
@@ -10,9 +9,7 @@ in the archive; and the same work, started again, reaches the same end.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -25,7 +22,7 @@ from tenure.registry.archived import open_archive
 from tenure.retirement.checking import note_check
 from tenure.workspace import Workspace, open_workspace
 from tests.conftest import PROJECT
-from tests.faults.registry_kills import in_child, instrument
+from tests.faults.killing import Killing
 from tests.unit.registry import lives
 
 KEPT, DELETED = "kept", "deleted"
@@ -83,37 +80,6 @@ def copied(source: Path, root: Path) -> Workspace:
     return open_workspace(root, project=PROJECT)
 
 
-def points(workspace: Workspace, log: Path, do: Callable[[Workspace], None] = work) -> list[str]:
-    """Do the work once in a child and return the name of every point that it passes."""
-
-    def counted() -> None:
-        names: list[str] = []
-        instrument(names.append)
-        do(workspace)
-        log.write_text("\n".join(names))
-
-    assert in_child(counted) == 0
-    return log.read_text().splitlines()
-
-
-def kill_at(workspace: Workspace, point: int, do: Callable[[Workspace], None] = work) -> int:
-    """Do the work in a child that is killed before its `point`-th point, counted from 1."""
-
-    def doomed() -> None:
-        passed = 0
-
-        def at_point(_: str) -> None:
-            nonlocal passed
-            passed += 1
-            if passed == point:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        instrument(at_point)
-        do(workspace)
-
-    return in_child(doomed)
-
-
 def assert_sound(workspace: Workspace) -> None:
     """Hold what is left against the invariants, whatever the point was."""
     try:
@@ -160,20 +126,19 @@ def assert_done(workspace: Workspace, fate: str) -> None:
         close_ledger(workspace)
 
 
+def killing(source: Path, fate: str) -> Killing:
+    """Return how a retirement in copies of a template is killed."""
+    return Killing(
+        fresh=lambda folder: copied(source, folder),
+        work=work,
+        is_sound=assert_sound,
+        is_done=lambda workspace: assert_done(workspace, fate),
+    )
+
+
 def sweep(folder: Path, fate: str, wanted: Callable[[int], Iterable[int]]) -> tuple[int, int]:
     """Kill at the wanted points; return how many were tried and how many there are."""
-    source = template(folder / "template", fate)
-    names = points(copied(source, folder / "count"), folder / "log")
-    tried = 0
-    for point in wanted(len(names)):
-        workspace = copied(source, folder / "killed")
-        code = kill_at(workspace, point)
-        assert code == -signal.SIGKILL, f"point {point} ({names[point - 1]}) ended with {code}"
-        assert_sound(workspace)
-        assert in_child(lambda workspace=workspace: work(workspace)) == 0, names[point - 1]
-        assert_done(workspace, fate)
-        tried += 1
-    return tried, len(names)
+    return killing(template(folder / "template", fate), fate).sweep(folder, wanted)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from tenure.registry import open_ledger
 from tenure.registry.opening import ledger_file
 from tenure.workspace import Workspace
 from tests.faults import registry_kills
+from tests.faults.killing import points
 from tests.unit.registry import lives
 
 pytestmark = pytest.mark.faults
@@ -22,7 +23,7 @@ def test_a_kill_at_any_point_leaves_a_sound_ledger_and_the_rerun_ends_alike(
     tmp_path: Path,
 ) -> None:
     """Every seventh point here; `python -m tests.faults.registry_kills` tries all of them."""
-    tried, there = registry_kills.sweep(tmp_path, lambda count: range(3, count + 1, 7))
+    tried, there = registry_kills.KILLING.sweep(tmp_path, lambda count: range(3, count + 1, 7))
     assert there > 100
     assert tried > there // 8
 
@@ -30,7 +31,7 @@ def test_a_kill_at_any_point_leaves_a_sound_ledger_and_the_rerun_ends_alike(
 def test_bytes_are_safe_before_their_name_and_their_name_before_their_row(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    names = registry_kills.points(workspace, tmp_path / "log")
+    names = points(workspace, tmp_path / "log", registry_kills.work)
     order = ("write", "fsync", "fchmod", "rename", "fsync", "COMMIT", "pwrite", "fdatasync")
     at = names.index("COMMIT")
     start = max(where for where, name in enumerate(names[:at]) if name == "rename") - 4

@@ -11,7 +11,7 @@ from tenure.registry import open_ledger, open_store
 from tenure.registry.archived import open_archive
 from tenure.workspace import Workspace
 from tests.faults import retirement_kills as kills
-from tests.faults.registry_kills import in_child
+from tests.faults.killing import in_child, kill_at, points
 from tests.unit.registry import lives
 
 pytestmark = pytest.mark.faults
@@ -29,12 +29,12 @@ def test_a_kill_at_any_point_leaves_a_sound_ledger_and_the_rerun_ends_alike(
 
 def test_every_step_may_be_the_last_that_a_killed_run_put_on_record(tmp_path: Path) -> None:
     source = kills.template(tmp_path / "template", kills.KEPT)
-    names = kills.points(kills.copied(source, tmp_path / "count"), tmp_path / "log")
+    names = points(kills.copied(source, tmp_path / "count"), tmp_path / "log", kills.work)
     commits = [place for place, name in enumerate(names, 1) if name == "COMMIT"]
     assert len(commits) > len(retirement.STEPS)
     for commit in commits[:-1]:
         workspace = kills.copied(source, tmp_path / "killed")
-        assert kills.kill_at(workspace, commit + 1) == -signal.SIGKILL
+        assert kill_at(workspace, commit + 1, kills.work) == -signal.SIGKILL
         kills.assert_sound(workspace)
         assert in_child(lambda workspace=workspace: kills.work(workspace)) == 0
         kills.assert_done(workspace, kills.KEPT)
@@ -49,13 +49,13 @@ def test_a_restore_that_is_killed_leaves_the_bytes_in_one_place_at_least(tmp_pat
     def work(workspace: Workspace) -> None:
         retirement.restore("fraud", 1, workspace, **kills.SAID)
 
-    names = kills.points(kills.copied(done.root, tmp_path / "count"), tmp_path / "log", work)
+    names = points(kills.copied(done.root, tmp_path / "count"), tmp_path / "log", work)
     commit = names.index("COMMIT") + 1
     removed = max(place for place, name in enumerate(names, 1) if name == "unlink")
     assert removed > commit
     for point in (commit, removed):
         workspace = kills.copied(done.root, tmp_path / "killed")
-        assert kills.kill_at(workspace, point, work) == -signal.SIGKILL
+        assert kill_at(workspace, point, work) == -signal.SIGKILL
         kills.assert_sound(workspace)
         assert in_child(lambda workspace=workspace: work(workspace)) == 0
         version = open_ledger(workspace).version("fraud", 1)
