@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ from tenure.serving.problems import shown
 from tenure.serving.runtime import Runtime
 
 _ID_LENGTH = 120
-_ONE = [1]
+_ONE, _ONE_COLUMN = [1], [1, 1]
 _PLAIN_TEXT = {"content_type": "str"}
 _UNCOMMON = (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error)
 
@@ -80,17 +81,30 @@ class Reader:
         else:
             columns = self._straight_bytes(request, body, len(head))
         if columns is None:
-            columns = self._careful(request, tail)
-            rows = rows_of(columns)
-        else:
-            rows = 1
+            return self.of_tensors(self._careful(request, tail), request)
         wanted = self._wanted(request)
-        ask = Ask(
+        return self._ask(columns, 1, wanted), wanted
+
+    def of_tensors(self, tensors: Sequence[Tensor], request: dict[str, Any]) -> tuple[Ask, Wanted]:
+        """Return what a request asks for whose tensors were read.
+
+        Args:
+            tensors: its inputs, each checked against itself.
+            request: its other parts: `id`, `parameters` and `outputs`, as JSON has them.
+
+        Raises:
+            Problem: 400 that says which part is wrong, what it is and what is wanted.
+        """
+        columns = columns_of(tensors, self._asked, self._limits)
+        wanted = self._wanted(request)
+        return self._ask(columns, rows_of(columns), wanted), wanted
+
+    def _ask(self, columns: dict[str, Any], rows: int, wanted: Wanted) -> Ask:
+        return Ask(
             columns=columns,
             ids=_row_ids(wanted.request_id, rows),
             probabilities=PROBABILITIES in wanted.outputs,
         )
-        return ask, wanted
 
     def _straight(self, request: Any) -> dict[str, Any] | None:
         reads, columns = self._json, {}
@@ -101,7 +115,7 @@ class Reader:
                 read = reads[name, tensor["datatype"]]
                 shape = tensor["shape"]
                 (value,) = tensor["data"]
-                if shape != _ONE or type(shape[0]) is not int:
+                if (shape != _ONE and shape != _ONE_COLUMN) or type(shape[0]) is not int:
                     return None
                 if len(tensor) != 4 and tensor.get("parameters") != _PLAIN_TEXT:
                     return None
@@ -120,9 +134,9 @@ class Reader:
                 parameters = tensor["parameters"]
                 size = parameters["binary_data_size"]
                 shape = tensor["shape"]
-                if shape != _ONE or type(shape[0]) is not int or type(size) is not int:
+                if (shape != _ONE and shape != _ONE_COLUMN) or type(shape[0]) is not int:
                     return None
-                if len(tensor) != 4 or len(parameters) != 1:
+                if len(tensor) != 4 or len(parameters) != 1 or type(size) is not int:
                     return None
                 columns[name] = [reads[name, tensor["datatype"]](body, at, size)]
                 at += size
@@ -131,7 +145,7 @@ class Reader:
         is_whole = len(columns) == len(self._asked) == len(inputs) and at == len(body)
         return columns if is_whole else None
 
-    def _careful(self, request: Any, tail: memoryview) -> dict[str, Any]:
+    def _careful(self, request: Any, tail: memoryview) -> list[Tensor]:
         if not isinstance(request, dict):
             raise refused(f"The body is {kind_of(request)}; wanted an object with 'inputs'.")
         inputs = request.get("inputs")
@@ -145,7 +159,7 @@ class Reader:
         if at != len(tail):
             detail = f"The inputs take {at} bytes behind the JSON; the body has {len(tail)} there."
             raise refused(detail)
-        return columns_of(tensors, self._asked, self._limits)
+        return tensors
 
     def _tensor(self, given: Any, place: int, tail: memoryview, at: int) -> tuple[Tensor, int]:
         name, datatype, shape = checked_head(given, place, self._limits)

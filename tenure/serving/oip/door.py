@@ -26,8 +26,9 @@ from tenure.serving.problems import Problem, retry_after
 from tenure.serving.runtime import Runtime
 
 _JSON = (b"content-type", b"application/json")
+_NAME, _VERSION = r"[a-z][a-z0-9-]{0,47}", r"[1-9]\d{0,8}"
 _MODEL = re.compile(
-    r"/v2/models/([a-z][a-z0-9-]{0,47})(?:/versions/([1-9]\d{0,8}))?(?:/(ready|infer))?", re.ASCII
+    rf"/v2/models/({_NAME})(?:/versions/({_VERSION}))?(?:/(ready|infer))?", re.ASCII
 )
 _CHANGE = re.compile(r"/v2/repository/models/[^/]+/(?:load|unload)")
 _MANY_ROUTES = 1_000
@@ -123,11 +124,7 @@ class V2Door:
                 return await self._index(request)
         if _CHANGE.fullmatch(request.path):
             only(request.method, "POST")
-            detail = (
-                "Models are neither loaded nor unloaded here: which version holds a slot is "
-                "decided and recorded in the ledger; `tenure deploy` and `tenure rollback` do it."
-            )
-            raise Problem(400, "ledger-decides", detail)
+            raise Problem(400, "ledger-decides", ledger_decides())
         raise Problem(404, "no-route", "There is no such model, version or address below /v2.")
 
     def _ready(self) -> Answer:
@@ -162,6 +159,24 @@ class V2Door:
         """Return a problem as the protocol says it: one sentence."""
         status = 400 if problem.status == 422 else problem.status
         return status, [_JSON, *problem.headers], orjson.dumps({"error": problem.detail})
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text can be the name of a model."""
+    return re.fullmatch(_NAME, text, re.ASCII) is not None
+
+
+def is_version(text: str) -> bool:
+    """Say whether a text can be the number of a version."""
+    return re.fullmatch(_VERSION, text, re.ASCII) is not None
+
+
+def ledger_decides() -> str:
+    """Return why models are neither loaded nor unloaded by clients."""
+    return (
+        "Models are neither loaded nor unloaded here: which version holds a slot is decided and "
+        "recorded in the ledger; `tenure deploy` and `tenure rollback` do it."
+    )
 
 
 def _said(answer: object, status: int = 200) -> Answer:

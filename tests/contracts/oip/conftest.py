@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from tenure.records import Column
 from tenure.registry import dump_estimator, open_ledger, register
 from tenure.registry.frames import cast
+from tenure.serving import read_statuses
 from tenure.workspace import Workspace
-from tests.faults.serving_processes import Running, start
+from tests.faults.serving_processes import PROJECT, Running, start, until
 from tests.unit.registry.lives import candidate_record, evaluation
 from tests.unit.serving import lives
 
@@ -52,6 +56,29 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with lives.copied(template, folder) as workspace:
         numeric(workspace)
         yield workspace
+
+
+@pytest.fixture(scope="session")
+def called(furnished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The host and port of a gRPC server in a process of its own."""
+    log: Path = tmp_path_factory.mktemp("log") / "grpc.log"
+    with open(log, "ab") as target:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tenure.serving.grpc", "--workspace", str(furnished.root)],
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            stdout=target,
+            stderr=target,
+        )
+
+    def address() -> str | None:
+        assert process.poll() is None, log.read_text()
+        mine = [each for each in read_statuses(furnished) if each.pid == process.pid]
+        return mine[0].address if mine and mine[0].is_ready else None
+
+    yield until(address).removeprefix("grpc://")
+    process.terminate()
+    assert process.wait(60) == 0, log.read_text()
 
 
 @pytest.fixture(scope="session")
