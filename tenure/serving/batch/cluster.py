@@ -45,7 +45,11 @@ class Cluster:
     @property
     def width(self) -> int:
         """Two orders a thread, so that none waits for the next; workers come and go."""
-        return max(2, 2 * sum(self._client.nthreads().values()))
+        try:
+            return max(2, 2 * sum(self._client.nthreads().values()))
+        except OSError as error:
+            detail = "its scheduler went away"
+            raise ClusterUnreachable(address=self._address, detail=detail) from error
 
     def give(self, order: AnyOrder) -> None:
         """Hand an order to the scheduler."""

@@ -14,9 +14,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tenure.errors import NoChampion, ScoringRefused, SlotVacant
+from tenure.errors import Halted, NoChampion, ScoringRefused, SlotVacant
 from tenure.records import Assignment
 from tenure.registry import open_ledger
+from tenure.registry.halts import is_automatic
 from tenure.serving.batch.folders import Folder
 from tenure.serving.batch.hands import Alone, Hands, Lost, Processes, cores
 from tenure.serving.batch.orders import (
@@ -111,6 +112,7 @@ def score(
 
     Raises:
         ModelNotFound, BadSpec, NoChampion, SlotVacant: there is nothing to score with.
+        Halted: a person halted the model's automation, and no person asks.
         ScoringRefused: the spec says not where, or there is no such folder.
         ArtifactRefused, ObjectMissing, ObjectDamaged: the champion is not fit to load.
         ClusterUnreachable: the spec names a cluster, and nobody is there.
@@ -121,7 +123,6 @@ def score(
     destination = Folder(workspace.locate(scoring.destination))
     if not source.exists():
         raise ScoringRefused(model=model, detail=f"there is no folder {source.where}")
-    _in_office(model, workspace)
     sizes = source.sizes(scoring.pattern)
     terms = Terms(
         model=model,
@@ -133,6 +134,7 @@ def score(
         chunk_rows=CHUNK_ROWS,
         piece_rows=PIECE_ROWS,
     )
+    in_office(terms)
     destination.sweep()
     run = _Run(terms, sizes, progress)
     if sizes:
@@ -147,12 +149,21 @@ def _scoring(spec: ModelSpec) -> ScoringSpec:
     return spec.scoring
 
 
-def _in_office(model: str, workspace: Workspace) -> tuple[Assignment, int]:
-    slot = open_ledger(workspace).slot(model)
+def in_office(terms: Terms) -> tuple[Assignment, int]:
+    """Return who answers for the model now, and its version.
+
+    Raises:
+        NoChampion, SlotVacant: nobody does.
+        Halted: a person halted the model's automation, and the actor is no person.
+    """
+    ledger = open_ledger(terms.workspace)
+    slot, halt = ledger.slot(terms.model), ledger.halted(terms.model)
     if slot is None:
-        raise NoChampion(model=model)
+        raise NoChampion(model=terms.model)
     if slot.version is None:
-        raise SlotVacant(model=model, since=f"{slot.since:%Y-%m-%d %H:%M}", why=slot.reason)
+        raise SlotVacant(model=terms.model, since=f"{slot.since:%Y-%m-%d %H:%M}", why=slot.reason)
+    if halt is not None and is_automatic(terms.actor):
+        raise Halted(model=terms.model, by=halt.by, since=halt.since, why=halt.reason)
     return slot, slot.version
 
 
@@ -218,13 +229,17 @@ class _Run:
         # What was begun goes first, so that a partition is whole early and its pieces are gone.
         if self.queue:
             return self.queue.popleft()
-        name = next(names, None)
-        if name is None:
-            return None
-        slot, version = _in_office(self.terms.model, self.terms.workspace)
-        return Order(
-            terms=self.terms, name=name, version=version, epoch=slot.epoch, may_cut=may_cut
-        )
+        for name in names:
+            try:
+                slot, version = in_office(self.terms)
+            except (SlotVacant, Halted) as error:  # since this run began
+                self.failed[name] = str(error)
+                self._over(name)
+                continue
+            return Order(
+                terms=self.terms, name=name, version=version, epoch=slot.epoch, may_cut=may_cut
+            )
+        return None
 
     def _note(self, order: AnyOrder, reply: Reply | Lost) -> None:
         if order.name in self.over:  # another piece has ended the matter
@@ -244,16 +259,16 @@ class _Run:
                 self._one_piece_less(order, rows)
             case Known():
                 self.known += 1
-                self._over(order)
+                self._over(order.name)
             case Waiting():
                 self.waiting.append(order.name)
-                self._over(order)
+                self._over(order.name)
             case Finished(rows=rows):
                 self.scored[order.name] = rows
                 self.versions.add((order if isinstance(order, Order) else order.order).version)
                 if isinstance(order, Order):
                     self.rows += rows
-                self._over(order)
+                self._over(order.name)
 
     def _cut(self, order: AnyOrder, cut: Cut) -> None:
         assert isinstance(order, Order)
@@ -281,14 +296,14 @@ class _Run:
 
     def _fail(self, order: AnyOrder, reason: str) -> None:
         self.failed[order.name] = reason
-        self._over(order)
+        self._over(order.name)
         _log.warning("a file of '%s' cannot be scored: %s", self.terms.model, reason)
 
-    def _over(self, order: AnyOrder) -> None:
-        self.over.add(order.name)
-        if self.big.pop(order.name, None) is not None:
-            self.queue = deque(each for each in self.queue if each.name != order.name)
-        self.done[order.name] = float(self.sizes[order.name])
+    def _over(self, name: str) -> None:
+        self.over.add(name)
+        if self.big.pop(name, None) is not None:
+            self.queue = deque(each for each in self.queue if each.name != name)
+        self.done[name] = float(self.sizes[name])
 
     def _standing(self) -> Standing:
         return Standing(

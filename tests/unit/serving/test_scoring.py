@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tenure.errors import BadRows, NoChampion, ScoringRefused, SlotVacant
+from tenure.errors import BadRows, Halted, NoChampion, ScoringRefused, SlotVacant
 from tenure.registry import open_ledger
 from tenure.registry.frames import cast
 from tenure.serving import Standing, predict_offline, score
@@ -177,6 +177,23 @@ def test_nobody_in_office_is_said_with_who_left_it_so(living: Workspace) -> None
     with pytest.raises(SlotVacant, match=r"Nobody is in office for 'price' .*data was wrong"):
         score("price", living, actor=lives.ACTOR)
     assert not out(living).exists()
+
+
+def test_a_halt_stops_automatic_scoring_also_midway(living: Workspace) -> None:
+    for name in ("a.csv", "b.csv"):
+        put(living, name, ROWS[: 3 + (name == "a.csv")])
+
+    def halt(_: Standing) -> None:
+        open_ledger(living).halt("price", actor=lives.ACTOR, reason="Its feed is looked at.")
+
+    robot = "schedule:price"
+    midway = score("price", living, actor=robot, progress=halt)
+    assert midway.scored == ("a.csv",)
+    ((name, reason),) = midway.failed
+    assert (name, "feed is looked at" in reason) == ("b.csv", True)
+    with pytest.raises(Halted, match="feed is looked at"):
+        score("price", living, actor=robot)
+    assert score("price", living, actor=lives.ACTOR).scored == ("b.csv",)
 
 
 def test_a_file_that_is_written_to_meanwhile_waits(
