@@ -25,7 +25,9 @@ _log = logging.getLogger(__name__)
 MARK = b"TENPRED1"
 ENDING = ".frames"
 # Columns that came as arrays are written as they are; NaN becomes null.
-_DUMP = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY
+_DUMP = (
+    orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY
+)
 _HEAD = struct.Struct("<II")
 _MOST = 256 * 1024 * 1024
 

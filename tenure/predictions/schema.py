@@ -8,7 +8,7 @@ out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tenure.records import Column
@@ -21,22 +21,31 @@ class LoggedVersion:
     Attributes:
         inputs: the columns that are logged, with their types; empty if the spec logs none.
         classes: the labels in the order of probabilities; empty for regression.
+        known: by logged column that has them, its categories; the log holds no other ones, which
+            may be anything that a client wrote.
     """
 
     model: str
     version: int
     inputs: tuple[Column, ...]
     classes: tuple[Any, ...]
+    known: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Note the categories."""
+        known = {each.name: frozenset(each.categories) for each in self.inputs if each.categories}
+        object.__setattr__(self, "known", known)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Answered:
-    """One request that was answered: when, by what, with what.
+    """One request that was answered: when, by what, with what; never changed.
 
     Attributes:
         at_us: microseconds since 1970, UTC, when the answer was made.
         ids: one a row.
-        inputs: by column, one value a row; None if the spec logs no inputs.
+        inputs: by column, one value a row, at least those that the version logs; None if the spec
+            logs no inputs.
         predictions: one a row.
         probabilities: a list over the classes a row, or None.
         latency_us: from the whole request read to the answer made.
@@ -81,7 +90,7 @@ def entry_line(answered: Answered) -> dict[str, Any]:
         "slot": answered.slot,
         "at_us": answered.at_us,
         "ids": answered.ids,
-        "inputs": answered.inputs,
+        "inputs": None if answered.inputs is None else _inputs(answered.of, answered.inputs),
         "predictions": answered.predictions,
         "probabilities": answered.probabilities,
         "latency_us": answered.latency_us,
@@ -89,3 +98,10 @@ def entry_line(answered: Answered) -> dict[str, Any]:
     if answered.flags is not None:
         line["flags"] = answered.flags
     return line
+
+
+def _inputs(of: LoggedVersion, given: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    inputs = {column.name: given[column.name] for column in of.inputs}
+    for name, categories in of.known.items():
+        inputs[name] = [value if value in categories else None for value in inputs[name]]
+    return inputs

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tenure.predictions.frames import FrameFile
 from tenure.predictions.schema import Answered, LoggedVersion, entry_line, version_line
 
 _log = logging.getLogger(__name__)
+
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +65,13 @@ class PredictionLog:
 
     def append(self, answered: Answered) -> bool:
         """Take an entry, or count it as dropped if too much is waiting; say if it was taken."""
+        rows = len(answered.ids)
         with self._guard:
-            if self._waiting_rows + answered.rows > self.limits.buffered_rows:
-                self.dropped += answered.rows
+            if self._waiting_rows + rows > self.limits.buffered_rows:
+                self.dropped += rows
                 return False
             self._waiting.append(answered)
-            self._waiting_rows += answered.rows
+            self._waiting_rows += rows
         return True
 
     def close(self) -> None:
@@ -103,14 +107,20 @@ class PredictionLog:
                 self._stop.wait(self.limits.retry_s)
 
     def _write(self) -> None:
+        # In pieces: whoever answers requests meanwhile shall not wait for a thousand lines.
+        while self._write_some():
+            pass
+
+    def _write_some(self) -> bool:
         with self._guard:
-            entries = list(self._waiting)
+            entries = list(islice(self._waiting, _AT_ONCE))
         if not entries:
-            return
+            return False
         if self._file is None:
             self._file = FrameFile(self.folder)
             self._described = set()
-        fresh = list(dict.fromkeys(each.of for each in entries if each.of not in self._described))
+        named = {id(each.of): each.of for each in entries}.values()
+        fresh = list(dict.fromkeys(each for each in named if each not in self._described))
         lines: list[dict[str, Any]] = [version_line(each) for each in fresh]
         lines += [entry_line(each) for each in entries]
         self._file.append(lines)
@@ -121,6 +131,7 @@ class PredictionLog:
             for entry in entries:
                 self._waiting.popleft()
                 self._waiting_rows -= entry.rows
+        return len(entries) == _AT_ONCE
 
     def _is_sync_due(self) -> bool:
         since = self._unsynced_since

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -41,10 +42,15 @@ def predictions(ask: Ask, found: Predicted, reference: Reference, flags: Any = N
 
 def version_headers(reference: Reference) -> Headers:
     """Return the headers that name what answered."""
+    return list(_named(reference.model, reference.version, reference.epoch))
+
+
+@lru_cache(maxsize=1024)
+def _named(model: str, version: int, epoch: int) -> Headers:
     return [
-        (b"tenure-model", reference.model.encode()),
-        (b"tenure-version", str(reference.version).encode()),
-        (b"tenure-epoch", str(reference.epoch).encode()),
+        (b"tenure-model", model.encode()),
+        (b"tenure-version", str(version).encode()),
+        (b"tenure-epoch", str(epoch).encode()),
     ]
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_STEM = 8
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)
 class Ask:
     """A request for predictions, checked: values by column, each of its column's type.
+
+    It is never changed.
 
     Attributes:
         columns: for each column that the version asks for, one value a row: a list in which a
@@ -29,3 +34,33 @@ class Ask:
     def rows(self) -> int:
         """How many rows there are."""
         return len(self.ids)
+
+
+class _Random:
+    """Random texts; the system is asked for many at once, since asking it costs more than they."""
+
+    def __init__(self) -> None:
+        self._text, self._at = "", 0
+
+    def take(self) -> str:
+        at = self._at
+        stem = self._text[at : at + 2 * _STEM]
+        if not stem:
+            self._text, at = os.urandom(256 * _STEM).hex(), 0
+            stem = self._text[: 2 * _STEM]
+        self._at = at + 2 * _STEM
+        return stem
+
+
+_random = _Random()
+
+
+def fresh_id() -> str:
+    """Return a text that nobody can guess, for one request; called on the event loop only."""
+    return _random.take()
+
+
+def fresh_ids(rows: int) -> list[str]:
+    """Return one such text a row."""
+    stem = _random.take()
+    return [f"{stem}-{row}" for row in range(rows)]

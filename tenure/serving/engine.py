@@ -105,11 +105,12 @@ class Engine:
             ClientLeft: the client left before its turn came.
         """
         began_at = time.perf_counter()
-        lane = self._lane(reference.runtime)
-        if lane.may_be_quick and reference.runtime.is_quick(ask.rows):
-            if not lane.joins:
-                return self._at_once(lane, reference, ask, began_at)
-            if not self._is_in_a_crowd(lane):
+        runtime = reference.runtime
+        lane = self._lanes.get(id(runtime))
+        if lane is None or lane.runtime() is not runtime:
+            lane = self._add(runtime)
+        if lane.may_be_quick and runtime.is_quick(len(ask.ids)):
+            if not lane.joins or not self._is_in_a_crowd(lane):
                 return self._at_once(lane, reference, ask, began_at)
             return await self._wait(lane, lane.together, reference, ask, receive, began_at)
         return await self._wait(lane, lane.waiting, reference, ask, receive, began_at)
@@ -130,10 +131,7 @@ class Engine:
                 lane.asked_now, lane.is_crowded = 0, False
         return loop
 
-    def _lane(self, runtime: Runtime) -> Lane:
-        lane = self._lanes.get(id(runtime))
-        if lane is not None and lane.runtime() is runtime:
-            return lane
+    def _add(self, runtime: Runtime) -> Lane:
         lanes, key = self._lanes, id(runtime)
         lane = lanes[key] = Lane(
             # A lane holds no version in memory: it goes with it.
@@ -149,13 +147,15 @@ class Engine:
 
     def _at_once(self, lane: Lane, reference: Reference, ask: Ask, began_at: float) -> Predicted:
         wanted = ask.probabilities or lane.wants_shares
+        rows = len(ask.ids)
         try:
-            found = reference.runtime.answer(ask.columns, ask.rows, probabilities=wanted)
+            found = reference.runtime.answer(ask.columns, rows, probabilities=wanted)
         except _EXPECTED as error:
             raise unpredictable(reference, ask, error) from None
         if self.metrics is not None:
-            self.metrics.batch(ask.rows)
-        self._keep(lane, reference, ask, found, ask.columns, began_at)
+            self.metrics.batch(rows)
+        if lane.keeps_log:
+            self._keep(lane, reference, ask, found, ask.columns, began_at)
         return found
 
     def _keep(
@@ -167,8 +167,6 @@ class Engine:
         inputs: Columns,
         began_at: float,
     ) -> None:
-        if not lane.keeps_log:
-            return
         flags = None
         if self.guarding is not None:
             flags = self.guarding.logged(reference, ask, found)
@@ -317,7 +315,8 @@ class Engine:
         if isinstance(one, Exception):
             raise one
         found, inputs = one
-        self._keep(lane, member.reference, member.ask, found, inputs, member.began_at)
+        if lane.keeps_log:
+            self._keep(lane, member.reference, member.ask, found, inputs, member.began_at)
         return found
 
     # Who waits too long, or left.

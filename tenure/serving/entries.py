@@ -62,7 +62,7 @@ def entry(
     return Answered(
         of=of,
         epoch=reference.epoch,
-        slot=reference.slot.value,
+        slot=reference.slot,
         at_us=time.time_ns() // 1000,
         ids=ask.ids,
         inputs=inputs if of.inputs else None,

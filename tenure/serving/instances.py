@@ -8,7 +8,6 @@ way round.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,13 +16,14 @@ from typing import Any
 import orjson
 
 from tenure.records import Column
-from tenure.serving.asks import Ask
+from tenure.serving.asks import Ask, fresh_ids
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem, pointer, shown
 
 _KEYS = frozenset({"instances", "ids", "probabilities"})
 _ID_LENGTH = 128
 _INT64 = 2**63
+_ABSENT = object()
 
 
 def read_ask(body: bytes, features: Sequence[Column], limits: Limits) -> Ask:
@@ -33,6 +33,10 @@ def read_ask(body: bytes, features: Sequence[Column], limits: Limits) -> Ask:
         Problem: 422 that names the field, what was found (never the value), and what is wanted.
     """
     request = _parse(body)
+    if type(request) is dict and len(request) == 1:
+        columns = _straight(request.get("instances"), features)
+        if columns is not None:
+            return Ask(columns=columns, ids=fresh_ids(1), probabilities=True)
     if not isinstance(request, dict):
         raise _wrong(None, "the body", request, 'an object {"instances": [...]}')
     for key in request:
@@ -63,6 +67,28 @@ def columns_of(
     return {feature.name: _checked(columns[feature.name], feature) for feature in features}
 
 
+def _straight(rows: Any, features: Sequence[Column]) -> dict[str, list[Any]] | None:
+    """Return one row by column, None where it is anything else; what is wrong is found later."""
+    if type(rows) is not list or len(rows) != 1 or type(rows[0]) is not dict:
+        return None
+    row = rows[0]
+    if len(row) != len(features):
+        return None
+    columns = {}
+    for feature in features:
+        name, kinds = feature.name, _KINDS[feature.type]
+        value = row.get(name, _ABSENT)
+        if type(value) not in kinds.exact:
+            return None
+        if kinds.read is not None and value is not None:
+            try:
+                value = kinds.read(value)
+            except ValueError:
+                return None
+        columns[name] = [value]
+    return columns
+
+
 def _parse(body: bytes) -> Any:
     if not body:
         raise _refused("no-body", "The body is empty.", None, wanted='{"instances": [...]}')
@@ -91,8 +117,7 @@ def _rows(request: dict[str, Any], limits: Limits) -> list[Any]:
 
 def _ids(given: Any, rows: int) -> list[str]:
     if given is None:
-        stem = os.urandom(8).hex()
-        return [f"{stem}-{row}" for row in range(rows)]
+        return fresh_ids(rows)
     field = pointer("ids")
     if not isinstance(given, list):
         raise _wrong(field, "'ids'", given, "an array of texts")

@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 
 from tenure.serving import answers
+from tenure.serving.asks import Ask
 from tenure.serving.bodies import CLOSE
 from tenure.serving.core import Core
 from tenure.serving.doors import Answer, Request, only
 from tenure.serving.instances import read_ask
 from tenure.serving.problems import MEDIA_TYPE, Problem
+from tenure.serving.runtime import Runtime
 
 _MODEL = re.compile(
     r"/v1/models/([a-z][a-z0-9-]{0,47})(?:/versions/([1-9]\d{0,8}))?(:predict)?", re.ASCII
 )
+_MANY_ROUTES = 1_000
 
 
 class V1Door:
@@ -27,9 +30,13 @@ class V1Door:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._routes: dict[str, tuple[str, str | None]] = {}
 
     async def answer(self, request: Request) -> Answer | None:
         """Return the answer, or None where the address is no V1 route."""
+        route = self._routes.get(request.path)
+        if route is not None and request.method == "POST":
+            return await self._predict(*route, request)
         if request.path == "/v1/models":
             only(request.method, "GET", "HEAD")
             return 200, [answers.JSON], answers.models(self._core.router.standing)
@@ -39,19 +46,24 @@ class V1Door:
         model, version, verb = matched.groups()
         if verb:
             only(request.method, "POST")
-            return await self._predict(model, version, request)
+            answer = await self._predict(model, version, request)
+            if len(self._routes) < _MANY_ROUTES:
+                self._routes[request.path] = (model, version)
+            return answer
         only(request.method, "GET", "HEAD")
         found = await self._core.find(model, version, is_prediction=False)
         return 200, [answers.JSON, *answers.version_headers(found)], answers.model(found)
 
     async def _predict(self, model: str, version: str | None, request: Request) -> Answer:
-        _check_media(request.headers)
-        limits = self._core.limits
-        outcome = await self._core.predict(
-            model, version, request, lambda body, runtime: read_ask(body, runtime.asked, limits)
-        )
+        headers = request.headers
+        if headers.get(b"content-type") != b"application/json" or b"content-encoding" in headers:
+            _check_media(headers)
+        outcome = await self._core.predict(model, version, request, self._read)
         body = answers.predictions(outcome.ask, outcome.found, outcome.reference, outcome.flags)
         return 200, [answers.JSON, *answers.version_headers(outcome.reference)], body
+
+    def _read(self, body: bytes, runtime: Runtime) -> Ask:
+        return read_ask(body, runtime.asked, self._core.limits)
 
     def refuse(self, problem: Problem) -> Answer:
         """Return a problem as problem details (RFC 9457)."""
