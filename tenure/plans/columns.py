@@ -42,6 +42,11 @@ class Coded:
     codes: np.ndarray
 
 
+def list_of(values: Sequence[Any]) -> Sequence[Any]:
+    """Return a column as Python's own values."""
+    return values.tolist() if isinstance(values, np.ndarray) else values
+
+
 class LookedUp:
     """A table in the form in which values are looked up.
 
@@ -84,7 +89,7 @@ class LookedUp:
         if isinstance(values, Coded):
             return self._of_coded(values)
         given: Any = numbers(values) if self.is_number else values
-        listed = given.tolist() if isinstance(given, np.ndarray) else given
+        listed = list_of(given)
         found = list(map(self.places.get, listed))
         if None in found:
             found = [self.place(value) for value in listed]

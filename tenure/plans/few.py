@@ -80,6 +80,8 @@ def _sum(shape: Shape, linear: Linear, score: int) -> _Sum | None:
         made.lines.append(
             (slot.column, offset, factor, None if missing is None else missing - constant)
         )
+    # Nothing but an infinite number makes these anything else than zero.
+    made.lines += [(name, 0.0, 0.0, 0.0) for name in shape.unused]
     return made
 
 

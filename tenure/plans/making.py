@@ -92,7 +92,9 @@ def _shape(estimator: Any, features: Sequence[Column], classes: Sequence[Any], t
     used, scores, head = made
     names = {slot.column for slot in used}
     columns = tuple(
-        (each.name, each.type, tuple(each.categories)) for each in features if each.name in names
+        (each.name, each.type, tuple(each.categories))
+        for each in features
+        if each.name in names or each.type == "float64"
     )
     return Shape(columns=columns, classes=labels, slots=used, scores=scores, head=head)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tenure.plans.agreement import Declined
-from tenure.plans.columns import Columns, Preparation
+from tenure.plans.columns import Columns, Preparation, list_of
 from tenure.plans.few import Few, few_of
 from tenure.plans.links import labels_of, shares_of
 from tenure.plans.shapes import Linear, Shape
@@ -58,6 +58,8 @@ class Plan:
             Declined: the estimator must be asked.
         """
         if self._few is not None and rows <= MOST_FEW:
+            if any(type(values) is np.ndarray for values in columns.values()):
+                columns = {name: list_of(values) for name, values in columns.items()}
             return self._few(columns, rows, probabilities)
         return self.answer_many(columns, rows, probabilities=probabilities)
 

@@ -121,7 +121,8 @@ class Shape:
     """All that a plan knows: columns with their types, slots, scores and what is made of them.
 
     Attributes:
-        columns: name, type and, for a category, the labels that it knows.
+        columns: name, type and, for a category, the labels that it knows. Beside those that the
+            slots use, every column that may hold what no model takes: an infinite number.
         classes: the labels in the order of the probabilities; empty for a number.
     """
 
@@ -130,6 +131,12 @@ class Shape:
     slots: tuple[Slot, ...]
     scores: Linear | Trees
     head: Head
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Columns that make no number, and must hold finite ones all the same."""
+        used = {slot.column for slot in self.slots}
+        return tuple(name for name, _, _ in self.columns if name not in used)
 
     @property
     def kind(self) -> str:

@@ -21,6 +21,7 @@ from tenure.registry.artifacts import check_golden, check_manifest, named
 from tenure.registry.frames import cast
 from tenure.registry.manifests import Manifest
 from tenure.registry.opening import format_file, ledger_file
+from tenure.serving.planning import answering, one_thread
 from tenure.serving.rules import ServingRules, rules_of
 from tenure.serving.runtime import Runtime
 from tenure.serving.standing import Seen
@@ -46,6 +47,7 @@ def load_runtime(version: Version, workspace: Workspace, *, isolated: bool = Tru
         check_golden(manifest, store, workspace, named(version))
     loaded = load_version(version.model, version.number, workspace)
     rules = rules_of(version, workspace)
+    one_thread(loaded.estimator)
     runtime = Runtime(
         model=version.model,
         version=version.number,
@@ -56,6 +58,7 @@ def load_runtime(version: Version, workspace: Workspace, *, isolated: bool = Tru
         rules=rules,
         estimator=loaded.estimator,
         workspace=workspace,
+        compiled=answering(loaded.manifest, rules, store, named(version)),
     )
     _warm(runtime, loaded.manifest, workspace)
     return runtime

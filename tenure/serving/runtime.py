@@ -14,11 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tenure.plans import Agreement
 from tenure.records import Column
 from tenure.registry.frames import cast
+from tenure.serving.compiled import Answering
 from tenure.serving.rules import ServingRules
 from tenure.spec.treatment import treat_frame
 from tenure.workspace import Workspace
+
+Columns = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +31,12 @@ class Predicted:
 
     Attributes:
         values: one a row: a label as trained, or a number; None where it is not finite.
-        probabilities: a list over the classes a row, or None.
+        probabilities: over the classes, a list a row or an array of rows by classes; or None.
         not_finite: rows in which some number was not finite.
     """
 
     values: list[Any]
-    probabilities: list[list[float | None]] | None
+    probabilities: Any
     not_finite: list[int]
 
 
@@ -44,6 +48,7 @@ class Runtime:
         asked: the columns of a request with the types that a client sends.
         features: the columns that the estimator takes, after treatment.
         classes: the labels in the order of probabilities; empty for regression.
+        compiled: the plan that answers in the estimator's place, if there is one.
     """
 
     model: str
@@ -55,6 +60,7 @@ class Runtime:
     rules: ServingRules
     estimator: Any
     workspace: Workspace
+    compiled: Answering | None = None
 
     @property
     def has_probabilities(self) -> bool:
@@ -63,21 +69,42 @@ class Runtime:
 
     @property
     def plan_kind(self) -> str:
-        """What answers: `sklearn`, the estimator itself."""
-        return "sklearn"
+        """What answers: "sklearn", the estimator itself, or a plan: "linear" or "trees"."""
+        compiled = self.compiled
+        return "sklearn" if compiled is None or compiled.trouble else compiled.plan.kind
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """How far the plan that answers was measured to agree; None where the estimator answers."""
+        compiled = self.compiled
+        return None if compiled is None or compiled.trouble else compiled.agreement
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the plan answers no more, in a sentence; None where nothing went wrong."""
+        return None if self.compiled is None else self.compiled.trouble
 
     def is_quick(self, rows: int) -> bool:
         """Say whether so many rows take less time than handing them to another thread."""
-        return False
+        return self.compiled is not None and rows <= self.compiled.quick_rows
 
     def answer(
         self, columns: Mapping[str, Sequence[Any]], rows: int, *, probabilities: bool
     ) -> Predicted:
         """Return the predictions for checked values by column.
 
+        The plan answers, if there is one, it is sure of these rows, and there are no more of them
+        than it is the quicker for; else the estimator does.
+
         Raises:
             BadRows: a column cannot be what the version was trained on.
         """
+        if self.compiled is not None:
+            found = self.compiled.answer(
+                columns, rows, probabilities=probabilities, truth=self._truth
+            )
+            if found is not None:
+                return Predicted(values=found[0], probabilities=found[1], not_finite=[])
         return self.predict(self.frame(columns), probabilities=probabilities)
 
     def frame(self, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
@@ -105,15 +132,21 @@ class Runtime:
 
     def predict(self, frame: pd.DataFrame, *, probabilities: bool) -> Predicted:
         """Predict on a frame of `frame()`; raises whatever the estimator raises."""
+        return _plain(*self._raw(frame, probabilities=probabilities))
+
+    def _raw(self, frame: pd.DataFrame, *, probabilities: bool) -> tuple[np.ndarray, Any]:
         from joblib import parallel_config
 
         with parallel_config(backend="sequential"):
             if not (probabilities and self.has_probabilities):
-                return _plain(np.asarray(self.estimator.predict(frame)), None)
+                return np.asarray(self.estimator.predict(frame)), None
             first, last = _halves(self.estimator)
             ready = frame if first is None else first.transform(frame)
             values = np.asarray(last.predict(ready))
-            return _plain(values, np.asarray(last.predict_proba(ready), dtype=float))
+            return values, np.asarray(last.predict_proba(ready), dtype=float)
+
+    def _truth(self, columns: Columns, probabilities: bool) -> tuple[np.ndarray, Any]:
+        return self._raw(self.frame(columns), probabilities=probabilities)
 
 
 def _halves(estimator: Any) -> tuple[Any, Any]:

@@ -150,6 +150,9 @@ class Standing:
             found += _about(wanted, self.serving.get(model), self.obstacles.get(model))
         for place, wanted in self.wanted_beside.items():
             found += self._beside(wanted, self.holder(place))
+        held = (self.serving, self.challengers, self.shadows)
+        troubles = [each.runtime.trouble for slot in held for each in slot.values()]
+        found += [trouble for trouble in troubles if trouble is not None]
         gone = sorted(self.serving.keys() - self.wanted.keys()) if self.ledger is None else []
         found += [f"The ledger no longer names a champion of '{model}'." for model in gone]
         return found
