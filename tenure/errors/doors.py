@@ -22,7 +22,7 @@ class SlotVacant(RefusedByState):
 class ClusterUnreachable(Unreachable):
     """The cluster that is to score cannot be used."""
 
-    says = "The Dask cluster at {address} cannot be used: {detail}. Nothing was written."
+    says = "The Dask cluster at {address} cannot be used: {detail}. What was scored before stays."
     remedy = "`--workers N` scores on this machine."
 
 
@@ -212,3 +212,43 @@ class BadServing(BadInput):
     """The prediction server was told something that it cannot do."""
 
     says = "{what}: got {got}; wanted {wanted}. Nothing listens."
+
+
+class RequestRefused(BadInput):
+    """The prediction server does not take what it was sent."""
+
+    says = "The prediction server refuses the request: {detail}"
+
+    @property
+    def field(self) -> str | None:
+        """What is meant, as a JSON pointer into what was sent; None if the server does not say."""
+        return self.facts.get("field")
+
+
+class NotServed(BadInput):
+    """The prediction server knows no such model or version."""
+
+    says = "The prediction server does not serve it: {detail}"
+
+
+class AnswersNoMore(RefusedByState):
+    """The model or version was retired."""
+
+    says = "The prediction server answers no more for it: {detail}"
+
+    @property
+    def successor(self) -> str | None:
+        """The address of what answers in its place; None if nothing does."""
+        return self.facts.get("successor")
+
+
+class KeyRefused(RefusedByState):
+    """The prediction server wants another key, or one at all."""
+
+    says = "The prediction server refuses the key: {detail}"
+
+
+class ServerUnavailable(Unreachable):
+    """The prediction server cannot be reached, or cannot answer now."""
+
+    says = "The prediction server at {url} does not answer: {detail} Tried {tries} time(s)."

@@ -48,12 +48,12 @@ def until(holds: Callable[[], Any]) -> Any:
     return found
 
 
-def start(workspace: Workspace, log: Path) -> Running:
-    """Start `python -m tenure.serving` and return when it is ready."""
+def start(workspace: Workspace, log: Path, *more: str) -> Running:
+    """Start `python -m tenure.serving`, with further words, and return when it is ready."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with open(log, "ab") as target:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tenure.serving", "--workspace", str(workspace.root)],
+            [sys.executable, "-m", "tenure.serving", "--workspace", str(workspace.root), *more],
             cwd=PROJECT,
             env=environment,
             stdout=target,
