@@ -24,6 +24,7 @@ from tenure import intake, monitoring, retirement
 from tenure.errors import TenureError
 from tenure.records import Action, Case, CaseState, digest_of, to_json
 from tenure.registry import due, open_ledger
+from tenure.registry.proposals import propose, settle
 from tenure.registry.specs import keep_spec, note_orphans, orphans, specs_in_force
 from tenure.spec import ModelSpec, read_all
 from tenure.workspace import Workspace
@@ -34,7 +35,7 @@ WAITING_S = 20.0
 SOON = timedelta(minutes=5)
 HOUR_S = 3600.0
 ACTOR = "system:reconcile"
-SUPERSEDED = "automation:superseded"
+SUPERSEDED, PROMOTIONS = "automation:superseded", "automation:promotion"
 
 Line = dict[str, Any]
 
@@ -104,7 +105,7 @@ def start_monitors(workspace: Workspace) -> list[Line]:
 @task(name="let time act", task_run_name="let-time-act", timeout_seconds=600, **RETRIED)
 @telling_little
 def let_time_act(workspace: Workspace) -> list[Line]:
-    """Let deadlines take their action, watch the champions' age, retire what was replaced."""
+    """Let deadlines act, watch the champions' age, propose who won, retire what was replaced."""
     monitoring.expire(workspace, actor=ACTOR)
 
     def look(spec: ModelSpec) -> Line | None:
@@ -113,6 +114,8 @@ def let_time_act(workspace: Workspace) -> list[Line]:
             return None
         if not out_of_office(spec.name, workspace):
             monitoring.watch_age(spec.name, workspace, actor=ACTOR)
+        if spec.approvals_wanted:
+            propose(spec.name, workspace, actor=PROMOTIONS)
         for number in monitoring.superseded_due(spec.name, workspace)[:1]:
             if ledger.case_against(spec.name, number):
                 continue
@@ -198,6 +201,8 @@ def _carry_on(case: Case, workspace: Workspace) -> Line:
     # A case that came further is another cause: a run that was killed in a later step has not
     # spent the attempts of the earlier ones.
     cause = digest_of([case.id, len(case.steps)])
+    if case.action is Action.PROMOTE:
+        return _promote(case, cause, workspace)
     if case.action is not Action.RETRAIN:
         wanted = Start("retire", case.model, cause, {"case": case.id})
         return _make_up(wanted, RETIRE, workspace)
@@ -209,6 +214,22 @@ def _carry_on(case: Case, workspace: Workspace) -> Line:
     if done["done"] == SPENT:
         why = f"No run of `train` came to its end: {SPENT}."
         monitoring.settle_retrain(case.model, None, why, workspace, actor=ACTOR)
+    return done
+
+
+def _promote(case: Case, cause: str, workspace: Workspace) -> Line:
+    """Start the deployment that people approved, or close its case if it is over."""
+    settled = settle(case, workspace, actor=ACTOR)
+    if settled.is_over:
+        return _line(case.model, "deploy", f"case {case.id[:12]}", settled.outcome)
+    who = " and ".join(answer.by for answer in case.approvals)
+    more = {"version": case.version, "reason": f"Approved by {who} (case {case.id[:12]})."}
+    done = start(Start("deploy", case.model, cause, more))
+    if done["done"] == SPENT:
+        outcome = f"No run of `deploy` came to its end: {SPENT}."
+        now = workspace.clock.now()
+        ledger = open_ledger(workspace)
+        ledger.close_case(case.id, actor=ACTOR, outcome=outcome, record=None, now=now)
     return done
 
 

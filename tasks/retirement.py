@@ -41,10 +41,11 @@ def waiting_case(model: str, case: str, workspace: Workspace) -> Case:
     """Return the case of a model that waits for an answer, or the one that is named.
 
     Raises:
-        CaseNotFound, AmbiguousCase: none waits, or none of this model bears the name.
+        CaseNotFound, AmbiguousCase: none waits, or more than one; or none of this model bears the
+            name.
     """
     ledger = open_ledger(workspace)
-    found = ledger.case(case) if case else ledger.open_case_of(model)
+    found = ledger.case(case) if case else retirement.only_waiting(model, workspace)
     if found is None or found.model != model:
         raise CaseNotFound(case=case or f"of '{model}' that waits")
     return found

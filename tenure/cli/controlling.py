@@ -66,7 +66,7 @@ def approve(
     if ledger is None:
         raise CaseNotFound(case=case[:64])
     if case in ledger.models():
-        found = ledger.open_case_of(case)
+        found = retirement.only_waiting(case, opened)
         if found is None:
             raise CaseNotFound(case=case)
         case = found.id

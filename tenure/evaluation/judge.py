@@ -252,7 +252,7 @@ def _verdict(
         reason += " The gate is on dry_run: nothing is promoted."
     if promotes and spec.tier != "low":
         promotes = False
-        reason += f" Tier {spec.tier}: it takes office once a person says so, by `tenure deploy`."
+        reason += f" Tier {spec.tier}: it takes office once people approve, by `tenure approve`."
     if not promotes:
         reason += f" {stays(reigning.number)}"
     metrics = tuple(

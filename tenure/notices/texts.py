@@ -204,6 +204,8 @@ def about_digest(week: str, lines: Sequence[Week], links: Links, head: str) -> N
 
 
 def _stand(case: Case) -> tuple[str, str, Tone]:
+    if case.action is Action.PROMOTE:
+        return _stand_of_winner(case)
     version, verb = f"version {case.version}", _verb(case.action)
     retires = case.action is Action.RETIRE
     match case.state:
@@ -235,6 +237,21 @@ def _stand(case: Case) -> tuple[str, str, Tone]:
             return f"{version} was retired", f"{_sunset(case)} {undo}", Tone.FAILURE
         case CaseState.CLOSED:
             return "the retraining is over", "The next windows are judged as usual.", Tone.SUCCESS
+
+
+def _stand_of_winner(case: Case) -> tuple[str, str, Tone]:
+    version = f"version {case.version}"
+    match case.state:
+        case CaseState.WAITING:
+            until = f" until {case.deadline_at:%Y-%m-%d %H:%M} UTC" if case.deadline_at else ""
+            stays = f"Who serves now serves on{until}, and after that if nobody approves."
+            return f"approval wanted for {version} to take office", stays, Tone.INFO
+        case CaseState.OPEN:
+            return f"{version} takes office", "It is deployed within a minute.", Tone.INFO
+        case CaseState.DECLINED:
+            return f"{version} does not take office", "Nothing is changed.", Tone.INFO
+        case CaseState.CLOSED:
+            return f"the case of {version} is over", "Its outcome says who serves.", Tone.SUCCESS
 
 
 def _sunset(case: Case) -> str:

@@ -90,7 +90,8 @@ def case_facts(case: Case, ledger: Ledger, workspace: Workspace) -> dict[str, An
 
 def case_title(case: Case) -> str:
     """Return what a case is about, in a few words."""
-    verb = {Action.RETIRE: "Retire", Action.RETRAIN: "Retrain"}.get(case.action, "Look at")
+    verbs = {Action.RETIRE: "Retire", Action.RETRAIN: "Retrain", Action.PROMOTE: "Promote"}
+    verb = verbs.get(case.action, "Look at")
     return f"{verb} version {case.version}"
 
 

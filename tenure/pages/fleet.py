@@ -23,6 +23,7 @@ from tenure.pages.paths import INDEX, case_path, model_path
 from tenure.pages.render import write_page
 from tenure.pages.watched import ROLES, said_severity, severity_of
 from tenure.records import (
+    Action,
     Assignment,
     BatchState,
     Case,
@@ -43,6 +44,11 @@ from tenure.workspace import Workspace
 
 DRAWN_WHOLE = 4
 """Up to so many models each have their timeline on the page of all."""
+DOING = {
+    Action.RETRAIN: "retraining",
+    Action.RETIRE: "retirement",
+    Action.PROMOTE: "promotion",
+}
 SHOWN_COMING, SHOWN_ORPHANS = 10, 20
 YEAR = timedelta(days=365)
 STRIP = (182, 16)
@@ -122,7 +128,7 @@ class Line:
             until = f" until {case.deadline_at:%-d %b, %H:%M} UTC" if case.deadline_at else ""
             return f"approval{until}", f"tenure approve {case.id[:12]}"
         if case is not None:
-            doing = "retraining" if case.action.value == "retrain" else "retirement"
+            doing = DOING.get(case.action, "a case")
             until = f", until {case.deadline_at:%-d %b, %H:%M} UTC" if case.deadline_at else ""
             return f"{doing} is under way{until}", f"tenure explain {case.id[:12]}"
         if self.rollout is not None and self.rollout.state is RolloutState.HELD:

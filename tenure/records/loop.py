@@ -39,6 +39,8 @@ class Action(StrEnum):
     WARN = "warn"
     RETRAIN = "retrain"
     RETIRE = "retire"
+    PROMOTE = "promote"
+    """Only of a case: a version that won waits for people's word."""
 
 
 class Cause(StrEnum):
@@ -53,6 +55,7 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"
     SUPERSEDED = "superseded"
     BUSINESS = "business"
+    BETTER = "better"
 
 
 class CaseState(StrEnum):
@@ -216,8 +219,11 @@ class Case:
     def occupies(self) -> str:
         """What has one open case at a time: the model, or a former champion that is put away.
 
-        Housekeeping of a version that was replaced never holds up what the champion needs.
+        Housekeeping of a version that was replaced, or one that waits to take office, never holds
+        up what the champion needs.
         """
+        if self.action is Action.PROMOTE:
+            return f"{self.model}/next"
         replaced = self.cause is Cause.SUPERSEDED
         return f"{self.model}/{self.version}" if replaced else self.model
 

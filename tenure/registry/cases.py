@@ -224,6 +224,11 @@ class CaseBook:
         with self.database.reading() as connection:
             return [_as_case(row) for row in connection.execute(_UNDONE)]
 
+    def waiting_cases(self, model: str) -> list[Case]:
+        """Return the cases of a model that wait for an answer, oldest first."""
+        undone = self.undone_cases()
+        return [each for each in undone if each.model == model and each.state is CaseState.WAITING]
+
     def _undone(self, connection: Connection, id: str) -> Case:  # noqa: A002
         case = _read(connection, id)
         if case.is_over:

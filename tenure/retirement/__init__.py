@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tenure.retirement.control import approve, halt, resume
+    from tenure.retirement.control import approve, halt, only_waiting, resume
     from tenure.retirement.daily import check_fallbacks
     from tenure.retirement.fallbacks import fallback_of, is_fallback, register_fallback
     from tenure.retirement.opening import open_retirement, open_superseded
@@ -39,6 +39,7 @@ __all__ = [
     "is_fallback",
     "load_record",
     "move_slot",
+    "only_waiting",
     "open_retirement",
     "open_superseded",
     "probe",
@@ -65,6 +66,7 @@ _HOME = {
     "is_fallback": "fallbacks",
     "load_record": "record",
     "move_slot": "steps",
+    "only_waiting": "control",
     "open_retirement": "opening",
     "open_superseded": "opening",
     "probe": "steps",

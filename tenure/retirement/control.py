@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenure.errors import NotAPerson, TenureError
-from tenure.records import Approval, Case, Halt
+from tenure.errors import AmbiguousCase, NotAPerson, TenureError
+from tenure.records import Action, Approval, Case, Halt
 from tenure.registry import open_ledger
 from tenure.registry.halts import is_automatic
 
@@ -44,6 +44,25 @@ def approve(case: str, approved: bool, reason: str, workspace: Workspace, *, act
             body={"case": found.id, "refused_as": error.code},
         )
         raise
+
+
+def only_waiting(model: str, workspace: Workspace) -> Case | None:
+    """Return the case of a model that waits for an answer, else the one being carried out.
+
+    Raises:
+        AmbiguousCase: two wait, one to retire the champion and one to take office.
+    """
+    ledger = open_ledger(workspace)
+    slot = ledger.slot(model)
+    epoch = slot.epoch if slot else 0
+    waiting = [
+        each
+        for each in ledger.waiting_cases(model)
+        if each.action is not Action.PROMOTE or each.epoch == epoch  # else it came too late
+    ]
+    if len(waiting) > 1:
+        raise AmbiguousCase(case=model)
+    return waiting[0] if waiting else ledger.open_case_of(model)
 
 
 def halt(model: str | None, workspace: Workspace, *, actor: str, reason: str) -> Halt:

@@ -12,7 +12,7 @@ from deployments.replay import replay
 from deployments.sync import sync
 from flows.reconcile import reconcile
 from tasks import automations, reconciling, silence, starting, watchdog
-from tenure.records import Action, CaseState
+from tenure.records import Action, Approval, CaseState, Cause
 from tenure.registry import open_ledger
 from tenure.workspace import open_workspace
 from tests.acceptance.conftest import SPEC
@@ -30,7 +30,7 @@ def deployments(api, tmp_path_factory):
     (root / "config/models/loans.yaml").write_text(NO_ARRIVAL)
     made = open_workspace(root, project=PROJECT)
     with replay(made, api=api):
-        sync(made, verbs=("train", "retire"))
+        sync(made, verbs=("train", "retire", "deploy"))
 
 
 @pytest.fixture
@@ -109,6 +109,21 @@ def test_a_training_that_fails_again_and_again_ends_its_case(deployed):
     make_up(deployed)
     assert len(started("train")) == starting.ATTEMPTS
     assert open_ledger(deployed).case(wanted.id).state is CaseState.CLOSED
+
+
+def test_a_promotion_that_people_approved_is_deployed(deployed):
+    wanted = opened(
+        deployed,
+        action=Action.PROMOTE,
+        cause=Cause.BETTER,
+        epoch=0,
+        approvals=(Approval(by="person:ann", approved=True, reason="Good.", at=NOW),),
+        approvals_wanted=1,
+    )
+    make_up(deployed)
+    (run,) = started("deploy")
+    assert run.parameters["version"] == 1
+    assert run.parameters["reason"] == f"Approved by person:ann (case {wanted.id[:12]})."
 
 
 def test_a_case_that_waits_starts_nothing(deployed):

@@ -346,3 +346,23 @@ def test_the_owner_of_an_orphaned_model_is_told_once(told: Workspace) -> None:
     said = post.sent[0][1].body
     assert "owner: risk@bank.example" in said
     assert "nothing is trained" in said
+
+
+def test_a_winner_that_waits_is_told_as_a_question_and_not_as_a_retirement(told: Workspace) -> None:
+    post = Post()
+    write_spec(told, NOTIFIED + "tier: medium\n")
+    ledger = open_ledger(told)
+    case = loops.case(
+        loops.decision(loops.reading(0, version=2), Action.RETIRE),
+        action=Action.PROMOTE,
+        cause=Cause.BETTER,
+        state=CaseState.WAITING,
+        approvals_wanted=1,
+    )
+    ledger.open_case(case, actor=loops.ROBOT, evidence="e" * 64)
+    tell("fraud", told, actor=ROBOT, send=post)
+    assert post.titles == ["fraud: approval wanted for version 2 to take office"]
+    body = post.sent[0][1].body
+    assert "Who serves now serves on" in body
+    assert "asked" not in body
+    assert f"`tenure approve {case.id[:12]}`" in body
