@@ -205,8 +205,8 @@ def _may_retrain(spec: ModelSpec, champion: Assignment, ledger: Ledger, now: dat
 def superseded_due(model: str, workspace: Workspace) -> list[int]:
     """Return former champions whose time on standby is over, oldest first.
 
-    The newest one stays while the spec names it as the fallback; the time of one that was restored
-    begins with that.
+    The newest one stays while the spec names it as the fallback, and one that is being rolled out
+    anew; the time of one that was restored begins with that.
     """
     ledger, spec = open_ledger(workspace), spec_in_force(model, workspace)
     now, limit = workspace.clock.now(), timedelta(days=spec.retirement.keep_superseded_days)
@@ -214,6 +214,8 @@ def superseded_due(model: str, workspace: Workspace) -> list[int]:
     left = {one.version: after.since for one, after in pairwise(tenures)}
     standby = ledger.standby(model, limit=LOOKED_BACK)
     kept = standby[:1] if spec.deployment.fallback == "previous" else []
+    rolled_out = ledger.open_rollout(model)
+    kept += [each for each in standby if rolled_out and each.number == rolled_out.version]
     due = [
         version.number
         for version in standby

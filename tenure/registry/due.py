@@ -135,10 +135,14 @@ def is_settled(version: Version, workspace: Workspace) -> bool:
     """Say whether nothing is left to do about a version that was judged.
 
     It is not settled if the gate promoted it and the slot still stands where the gate saw it: then
-    whoever judged it died before the slot moved.
+    whoever judged it died before the slot moved. One that is, or was, rolled out against that
+    champion is settled: `reconcile` moves it on, and what came back is not tried again.
     """
     ledger = open_ledger(workspace)
     judged = ledger.evaluation(version.model, version.number)
     slot = ledger.slot(version.model)
     epoch = slot.epoch if slot else 0
+    rolled = ((each.version, each.champion_epoch) for each in ledger.rollouts(version.model))
+    if (version.number, epoch) in rolled:
+        return True
     return not (judged.promotes and epoch == judged.champion_epoch)

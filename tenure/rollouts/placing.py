@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tenure.errors import NoChampion, TenureError
-from tenure.records import Assignment, GateVerdict, Rollout
+from tenure.records import Assignment, GateVerdict, Rollout, Slot
 from tenure.registry import deploy, open_ledger
 from tenure.registry.deploying import prove_artifact
 from tenure.registry.specs import spec_in_force
@@ -39,7 +39,7 @@ def place(
     """Let a version take the champion's slot, or its first step towards it.
 
     Returns:
-        The slot that it holds now.
+        The slot that it holds now; the champion's where automation has tried it before.
 
     Raises:
         VersionNotFound, NotFitToServe, StaleEpoch, Halted: nothing was moved.
@@ -51,8 +51,9 @@ def place(
     if way is Way.DIRECT or (way is Way.SPEC and not _by_steps(model, number, workspace)):
         return deploy(model, number, workspace, **said)
     begun = start(model, number, workspace, **said)
-    held = open_ledger(workspace).slot(model, begun.slot)
-    assert held is not None, "a rollout's step fills a slot"
+    slot = Slot.CHAMPION if begun.is_over else begun.slot
+    held = open_ledger(workspace).slot(model, slot)
+    assert held is not None, "a rollout's step fills a slot, beside a champion"
     return held
 
 

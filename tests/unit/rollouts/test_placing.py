@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tenure.errors import NoChampion, RolloutOpen, ServesAlready, StaleEpoch
-from tenure.records import GateVerdict, Slot
-from tenure.registry import open_ledger
+from tenure.records import GateVerdict, Slot, digest_of
+from tenure.registry import due, open_ledger, open_store, register
 from tenure.rollouts import Way, place
 from tenure.workspace import Workspace
 from tests.unit.registry import lives
-from tests.unit.rollouts.rolling import SAID, SPEC, slots
+from tests.unit.rollouts.rolling import SAID, SPEC, failing, slots, step
 
 
 def test_the_first_version_takes_office_at_once(workspace: Workspace) -> None:
@@ -74,3 +76,18 @@ def test_what_was_decided_on_an_old_champion_is_refused(two: Workspace) -> None:
     with pytest.raises(ServesAlready):
         place("fraud", 3, two, **SAID, way=Way.STEPS)
     assert open_ledger(two).rollouts("fraud") == []
+
+
+def test_what_was_rolled_out_is_settled_for_training(two: Workspace) -> None:
+    fit = lives.candidate(two, seed=5)
+    details = open_store(two).put_json({"seed": 5})
+    judged = lives.evaluation(fit, GateVerdict.WINS, details)
+    judged = replace(judged, champion_epoch=1, digest=digest_of("judged at epoch 1"))
+    version = register(fit, judged, lives.golden_rows(), two, actor=lives.ROBOT)
+    assert not due.is_settled(version, two)
+    place("fraud", version.number, two, **SAID, expected_epoch=1)
+    assert due.is_settled(version, two)
+    step(two, failing)
+    assert due.is_settled(version, two)
+    assert place("fraud", version.number, two, **SAID).slot is Slot.CHAMPION
+    assert slots(two) == {"champion": 1, "shadow": None}

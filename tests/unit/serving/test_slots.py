@@ -216,3 +216,15 @@ def test_slots_of_the_ledger_are_all_read(living: Workspace) -> None:
     held = open_ledger(living).slot("price", Slot.CHALLENGER)
     assert held is not None
     assert (held.version, held.epoch, held.reason) == (2, 1, "25 %: A test wants it.")
+
+
+def test_what_is_told_of_a_model_is_the_champions(app: Application, living: Workspace) -> None:
+    start(living, 0.9)
+    app.core.router.look()
+
+    async def go() -> set[int]:
+        async with lives.client_of(app) as client:
+            told = [await client.get("/v1/models/price") for _ in range(20)]
+            return {each.json()["version"] for each in told}
+
+    assert asyncio.run(go()) == {1}
