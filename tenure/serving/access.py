@@ -141,7 +141,7 @@ class Access:
         Raises:
             Problem: 401, 403 or 429; 400 for a key in the query.
         """
-        if _IN_QUERY.search(query):
+        if query and _IN_QUERY.search(query):
             detail = "A key must not stand in an address: addresses are logged. Revoke this one."
             raise Problem(400, "key-in-address", detail, headers=[CLOSE])
         if not self.is_on:

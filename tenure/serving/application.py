@@ -23,10 +23,12 @@ from tenure.serving.cycles import Cycle
 from tenure.serving.doors import Answer, Door, Request, only
 from tenure.serving.folder import read_page
 from tenure.serving.hosts import host_of
+from tenure.serving.oip import door as oip
 from tenure.serving.problems import Problem, from_error
 
 if TYPE_CHECKING:
     from tenure.serving.companions import Admission, Metrics
+    from tenure.serving.watching import Watching
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +91,7 @@ class Application:
     Attributes:
         admission: says who may ask; None lets everybody.
         metrics: counts; None for nobody.
+        watching: spans, lines and what browsers are told; None for nothing.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Application:
         self.hosts = hosts
         self.admission: Admission | None = None
         self.metrics: Metrics | None = None
+        self.watching: Watching | None = None
         self._started, self._stopped = started, stopped
         self._hosts_seen: set[bytes | None] = set()
 
@@ -141,11 +145,17 @@ class Application:
             receive,
             client[0] if client else "",
         )
+        watching = self.watching
+        begun = None if watching is None else watching.begin(request)
         try:
             door, (status, headers, body) = await self._answer(request)
         except ClientLeft:
             _log.info("a client left before its answer")
+            if watching is not None:
+                watching.end(begun, "site", request, 499)
             return
+        if watching is not None:
+            headers = [*headers, *watching.end(begun, door, request, status)]
         cycle = Cycle.of(send)
         if cycle is None or not cycle.respond(status, headers, body):
             headers = [*headers, (b"content-length", str(len(body)).encode())]
@@ -161,7 +171,7 @@ class Application:
         if by is None:
             metrics.answered(door, "", "", "", status, seconds, 0)
         else:
-            slot = by.slot.value
+            slot = by.slot._value_  # the property costs more than all else here
             metrics.answered(door, by.model, by.version, slot, status, seconds, request.rows)
 
     def _check_host(self, host: bytes | None) -> None:
@@ -177,6 +187,10 @@ class Application:
             host = request.headers.get(b"host")
             if host not in self._hosts_seen:
                 self._check_host(host)
+            if self.watching is not None:
+                preflight = self.watching.preflight(request)
+                if preflight is not None:
+                    return name, preflight
             if self.admission is not None:
                 request.caller = self.admission.admit(
                     request.method, request.path, request.query, request.headers, request.client
@@ -190,6 +204,8 @@ class Application:
             only(request.method, "GET", "HEAD")
             raise Problem(404, "no-route", "There is no such address here.")
         except Problem as problem:
+            if name == "site" and request.path.startswith("/v2"):
+                name, refuse = "v2", oip.refuse  # nobody got as far as a door
             return name, refuse(problem)
         except TenureError as error:
             return name, refuse(from_error(error))

@@ -54,6 +54,8 @@ class FeedbackDoor:
 
     async def answer(self, request: Request) -> Answer | None:
         """Return the answer, or None where the address is not for feedback."""
+        if not request.path.endswith("feedback"):
+            return None
         matched = _ADDRESS.fullmatch(request.path)
         if matched is None:
             return None

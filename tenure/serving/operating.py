@@ -25,6 +25,8 @@ from tenure.serving.keys import Role
 from tenure.serving.metrics import Metrics
 from tenure.serving.picking import nobody
 from tenure.serving.publishing import MetricsFile
+from tenure.serving.tracing import Traces
+from tenure.serving.watching import Watching
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -157,6 +159,7 @@ class Operations:
         self.feedback = FeedbackSpool(feedback_spool(workspace))
         self.guarding = Guarding(workspace, self.metrics)
         self._file = MetricsFile(workspace, self.metrics)
+        self._watching: Watching | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="tenure-operations", daemon=True)
 
@@ -174,6 +177,13 @@ class Operations:
         core.router.admit_tester = self.admit_tester
         door = FeedbackDoor(core, self.feedback, self.access, self.metrics)
         app.doors = [door, *app.doors]
+        said = self.options
+        if said.traces or said.access_log or said.cors_origins:
+            self._watching = app.watching = Watching(
+                Traces() if said.traces else None,
+                access_log=said.access_log,
+                cors_origins=said.cors_origins,
+            )
 
     def loader(self, load: Load) -> Load:
         """Return a loader whose versions are guarded, and the time that it takes counted."""
@@ -209,6 +219,8 @@ class Operations:
         if self._thread.is_alive():
             self._thread.join()
         self.feedback.close()
+        if self._watching is not None:
+            self._watching.close()
         self._file.write()
 
     def _beat(self) -> None:
