@@ -157,8 +157,13 @@ class V2Door:
 
     def refuse(self, problem: Problem) -> Answer:
         """Return a problem as the protocol says it: one sentence."""
-        status = 400 if problem.status == 422 else problem.status
-        return status, [_JSON, *problem.headers], orjson.dumps({"error": problem.detail})
+        return refuse(problem)
+
+
+def refuse(problem: Problem) -> Answer:
+    """Return a problem as the protocol says it: one sentence."""
+    status = 400 if problem.status == 422 else problem.status
+    return status, [_JSON, *problem.headers], orjson.dumps({"error": problem.detail})
 
 
 def is_name(text: str) -> bool:
