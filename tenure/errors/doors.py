@@ -214,6 +214,16 @@ class BadServing(BadInput):
     says = "{what}: got {got}; wanted {wanted}. Nothing listens."
 
 
+class CrashesServer(RefusedByState):
+    """A version has crashed server processes, which load it no more."""
+
+    says = (
+        "Version {version} of '{model}' crashed {times} server processes since it took its slot "
+        "(epoch {epoch}) and is not loaded again."
+    )
+    remedy = "`tenure rollback {model}` puts another one there; a new epoch of it is tried again."
+
+
 class RequestRefused(BadInput):
     """The prediction server does not take what it was sent."""
 
