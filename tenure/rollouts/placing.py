@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tenure import registry
 from tenure.errors import NoChampion, TenureError
 from tenure.records import Assignment, GateVerdict, Rollout, Slot
-from tenure.registry import deploy, open_ledger
+from tenure.registry import open_ledger
 from tenure.registry.deploying import prove_artifact
 from tenure.registry.specs import spec_in_force
 from tenure.spec.rollout import RolloutSpec
@@ -49,7 +50,7 @@ def place(
     said: dict[str, Any] = {"actor": actor, "reason": reason}
     said |= {"expected_epoch": expected_epoch, "evidence": evidence}
     if way is Way.DIRECT or (way is Way.SPEC and not _by_steps(model, number, workspace)):
-        return deploy(model, number, workspace, **said)
+        return registry.deploy(model, number, workspace, **said)
     begun = start(model, number, workspace, **said)
     slot = Slot.CHAMPION if begun.is_over else begun.slot
     held = open_ledger(workspace).slot(model, slot)
