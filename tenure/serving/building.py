@@ -8,6 +8,7 @@ from functools import partial
 from tenure.predictions import PredictionLog, spool_folder
 from tenure.serving.application import Application, Site
 from tenure.serving.core import Core
+from tenure.serving.guide import GuideDoor
 from tenure.serving.hosts import allowed_hosts
 from tenure.serving.limits import Limits
 from tenure.serving.loading import Closing, LedgerReader, stage_reader, version_loader
@@ -73,7 +74,7 @@ def build_app(
     )
     app = Application(
         core,
-        [V2Door(core), V1Door(core), Site(core, workspace.pages)],
+        [V2Door(core), V1Door(core), Site(core, workspace.pages), GuideDoor(core, options.scheme)],
         hosts=allowed_hosts(host, allow_hosts),
         started=lambda: _start(router, log, reporter, mirror, operations),
         stopped=lambda: _stop(router, log, reporter, mirror, operations),

@@ -139,3 +139,10 @@ def test_another_method_is_refused(ask: Ask, method: str, path: str, allowed: st
     answer = ask(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert list(answer.json()) == ["error"]
+
+
+def test_who_gets_to_no_door_is_refused_in_this_protocol_s_shape(ask: Ask) -> None:
+    answer = ask("GET", "/v2/models/fraud", headers={"host": "elsewhere.example"})
+    assert (answer.status_code, list(answer.json())) == (421, ["error"])
+    answer = ask("GET", "/v1/models/fraud", headers={"host": "elsewhere.example"})
+    assert (answer.status_code, answer.json()["status"]) == (421, 421)
