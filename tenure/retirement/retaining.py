@@ -106,8 +106,10 @@ def _amount(kind: str, case: Case, workspace: Workspace) -> tuple[int, int]:
             batches = _quarantined(case, workspace)
             return len(batches), sum(each.size for each in batches)
         case _:
-            files = list(_FILES[kind](case, workspace))
-            return len(files), sum(file.stat().st_size for file in files)
+            files, store = list(_FILES[kind](case, workspace)), open_store(workspace)
+            sizes = [file.stat().st_size for file in files]
+            sizes += [store.size(each) for each in _objects(kind, case, workspace)]
+            return len(sizes), sum(sizes)
 
 
 def _remove(kind: str, case: Case, workspace: Workspace, actor: str) -> bool:
@@ -141,6 +143,8 @@ def _delete_files(
     )
     for file in list(_FILES[kind](case, workspace)):
         file.unlink(missing_ok=True)
+    for digest in _objects(kind, case, workspace):
+        open_store(workspace).shelf.remove(digest)
 
 
 def _drop_snapshots(case: Case, workspace: Workspace, actor: str) -> bool:
@@ -245,6 +249,20 @@ def _reports(case: Case, workspace: Workspace) -> Iterable[Path]:
     for reading in open_ledger(workspace).readings(case.model, case.version, limit=ALL):
         if reading.page and (workspace.pages / reading.page).is_file():
             yield workspace.pages / reading.page
+
+
+def _objects(kind: str, case: Case, workspace: Workspace) -> list[str]:
+    """Return the stored Evidently reports of the version's windows; what a case rests on stays."""
+    if kind != "reports":
+        return []
+    ledger, store = open_ledger(workspace), open_store(workspace)
+    cases = ledger.decisions_of([each.id for each in ledger.cases(case.model, limit=ALL)])
+    cited = {digest for decision in cases.values() for digest in decision.readings}
+    return [
+        each.evidently
+        for each in ledger.readings(case.model, case.version, limit=ALL)
+        if each.evidently and each.digest not in cited and store.exists(each.evidently)
+    ]
 
 
 _FILES: dict[str, Callable[[Case, Workspace], Iterable[Path]]] = {

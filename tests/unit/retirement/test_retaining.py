@@ -9,7 +9,9 @@ import pytest
 from tenure import retirement
 from tenure.errors import SnapshotNotFound
 from tenure.pages import write_evaluation_page
+from tenure.records import Action
 from tenure.registry import open_store
+from tests.unit.pages import loops
 from tests.unit.retirement.lives import ROBOT, Office, loss
 from tests.unit.retirement.test_restoring import Later
 
@@ -84,6 +86,23 @@ def test_a_log_goes_when_its_time_is_over_and_the_record_says_so(office: Office)
     assert row.evidence == case.id
     assert row.body == {"version": 1, "kind": "predictions", "count": 1, "bytes": 9}
     assert purge(office) == []
+
+
+def test_reports_of_windows_go_but_for_those_that_a_case_rests_on(office: Office) -> None:
+    office.also(retirement={"retention": {"reports": "delete"}}, tier="medium")
+    store = open_store(office.workspace)
+    plain, cited = (store.put_json({"report": week}) for week in (0, 1))
+    for week, report, action in ((0, plain, Action.KEEP), (1, cited, Action.RETIRE)):
+        seen = loops.reading(week, version=1, evidently=report)
+        decided = loops.decision(seen, action)
+        case = loops.case(decided) if action is Action.RETIRE else None
+        office.ledger.record_reading(seen, decided, case, actor=ROBOT)
+    (case,) = office.ledger.cases("fraud")
+    kept = record(retirement.carry_out(case, office.workspace, actor=ROBOT), office).kept
+    assert kept["reports"]["count"] == 1
+    assert not store.exists(plain)
+    assert store.exists(cited)
+    assert loss(office.workspace) == []
 
 
 def test_a_hold_that_is_said_later_and_a_halt_keep_what_is_due(office: Office) -> None:
