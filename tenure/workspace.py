@@ -164,6 +164,7 @@ def read_settings(root: Path) -> dict[str, Any]:
         "store",
         "prefect_api_url",
         "ports",
+        "serving",
         "anchor",
         "archive",
         "notify",

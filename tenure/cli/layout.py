@@ -16,6 +16,7 @@ from tenure.workspace import Workspace, find_project, read_settings
 SERVER, QUICK, LONG, WATCHER, ENDPOINT = "server", "quick", "long", "watcher", "endpoint"
 NAMES = (SERVER, QUICK, LONG, WATCHER, ENDPOINT)
 SUPERVISOR = "up"
+MOST_WORKERS = 64
 PORTS = {"prefect": 4200, "endpoint": 8080}
 
 
@@ -53,6 +54,22 @@ def wanted_ports(workspace: Workspace) -> dict[str, int]:
         if not isinstance(port, int) or not 0 < port < 65536:
             raise BadSetting(file=file, key=f"ports.{name}", got=port, wanted="1 … 65535")
     return PORTS | named
+
+
+def wanted_workers(workspace: Workspace) -> int:
+    """Return how many processes shall answer requests for predictions: 1 if nothing is said.
+
+    Raises:
+        BadSetting: `serving` is no mapping that says so.
+    """
+    named = read_settings(workspace.root).get("serving") or {}
+    file = str(workspace.root / "config" / "settings.yaml")
+    if not isinstance(named, dict) or set(named) - {"workers"}:
+        raise BadSetting(file=file, key="serving", got=named, wanted="{workers: N}")
+    count = named.get("workers", 1)
+    if type(count) is not int or not 0 < count <= MOST_WORKERS:
+        raise BadSetting(file=file, key="serving.workers", got=count, wanted=f"1 … {MOST_WORKERS}")
+    return count
 
 
 def choose_ports(workspace: Workspace, before: UpState | None) -> tuple[dict[str, int], list[str]]:
@@ -123,6 +140,7 @@ def _module(name: str, module: tuple[str, ...], says: str, workspace: Workspace,
 
 def _endpoint(workspace: Workspace, api: str, port: int) -> Part:
     module = ("-m", "tenure.serving", "--host", HOST, "--port", str(port))
+    module += ("--workers", str(wanted_workers(workspace)))
     return Part(
         name=ENDPOINT,
         command=(sys.executable, *module),

@@ -53,6 +53,7 @@ class ServerStatus:
             requests.
         shadowed: requests that shadows were asked (`mirrored`), that were `dropped` as the queue
             was full, and that were `unfit` as a shadow takes other columns.
+        loaded: by model and slot, the newest epoch whose version was loaded, or could not be.
     """
 
     pid: int
@@ -73,6 +74,7 @@ class ServerStatus:
     obstacles_beside: list[dict[str, Any]] = field(default_factory=list)
     tallies: list[dict[str, Any]] = field(default_factory=list)
     shadowed: dict[str, int] = field(default_factory=dict)
+    loaded: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

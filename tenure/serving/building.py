@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from functools import partial
 
 from tenure.predictions import PredictionLog, spool_folder
+from tenure.serving.agreeing import together
 from tenure.serving.application import Application, Site
 from tenure.serving.core import Core
+from tenure.serving.crashes import Busy
 from tenure.serving.guide import GuideDoor
 from tenure.serving.hosts import allowed_hosts
 from tenure.serving.limits import Limits
@@ -30,6 +32,7 @@ def build_app(
     allow_hosts: Iterable[str] = (),
     limits: Limits | None = None,
     options: Options | None = None,
+    is_shared: bool = False,
 ) -> Application:
     """Return the prediction server of a workspace as an ASGI application.
 
@@ -43,6 +46,7 @@ def build_app(
         allow_hosts: further names that requests may be for.
         limits: what a request may cost.
         options: how it is run.
+        is_shared: whether other processes answer at the same address.
 
     Raises:
         KeyFileBroken: the file of keys cannot be used.
@@ -56,16 +60,21 @@ def build_app(
     address = f"{options.scheme}://{_bracketed(host)}:{port}"
     reporter = Reporter(workspace, log, address=address)
     operations = Operations(workspace, host, options)
+    busy = Busy(workspace)
+    load = busy.loader(operations.loader(version_loader(workspace)))
+    if is_shared:
+        load = together(load, workspace, address, reporter.announce)
     router = Router(
         workspace,
         read=LedgerReader(workspace),
-        load=operations.loader(version_loader(workspace)),
+        load=load,
         names=partial(_names, workspace),
         stage=stage_reader(workspace),
         is_closed=Closing(workspace),
         changed=reporter.tell,
     )
     core = Core(router, log, limits or Limits())
+    core.busy = busy
     core.shadows = mirror = Mirror(
         standing=lambda: router.standing,
         answer=partial(answer_unseen, log),

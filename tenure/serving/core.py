@@ -26,6 +26,7 @@ from tenure.serving.tallying import Tally
 
 if TYPE_CHECKING:
     from tenure.serving.companions import Guarding, Shadows
+    from tenure.serving.crashes import Busy
 
 Read = Callable[[bytes, Runtime], Ask]
 NO_HEADERS: Mapping[bytes, bytes] = {}
@@ -57,6 +58,7 @@ class Core:
         limits: what a request may cost.
 
     Attributes:
+        busy: says of this process what it is busy with, should it crash; None for nobody.
         guarding: knows the guards of each version; None for none.
         shadows: mirrors what was answered; None for nothing.
     """
@@ -67,6 +69,7 @@ class Core:
         self.limits = limits
         self.engine = Engine(log, limits)
         self.tally = Tally()
+        self.busy: Busy | None = None
         self.guarding: Guarding | None = None
         self.shadows: Shadows | None = None
         self.is_draining = False
@@ -141,7 +144,11 @@ class Core:
         """
         if version is None and model in self.router.standing.closed:
             raise absent.closed(model, self.router.standing)
-        found = self.router.pick(model, version, headers)
+        if version is None and not is_prediction:
+            # What is told of a model is its champion's: only predictions are parted.
+            found = self.router.reference(model)
+        else:
+            found = self.router.pick(model, version, headers)
         if found is not None:
             return found
         if version is None:

@@ -16,6 +16,7 @@ import weakref
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from mmap import mmap
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from tenure.predictions import LoggedVersion, PredictionLog
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import ClientLeft, Receive
 from tenure.serving.computing import Columns, Computed, compute_jointly
+from tenure.serving.crashes import LOOP, SLOT, THREAD, mark_of
 from tenure.serving.entries import entry, is_treated, logged_version, unpredictable
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem, retry_after
@@ -66,6 +68,15 @@ class Lane:
     together: list[Member] = field(default_factory=list)
     asked_now: int = 0
     is_crowded: bool = False
+    epoch: int = -1
+    mark: bytes = b""
+
+    def mark_of(self, reference: Reference) -> bytes:
+        """Return how the version is named where it stands what is being computed."""
+        if reference.epoch != self.epoch:
+            self.epoch = reference.epoch
+            self.mark = mark_of(reference.model, reference.version, reference.epoch)
+        return self.mark
 
 
 class Engine:
@@ -74,12 +85,17 @@ class Engine:
     Args:
         log: takes what was answered.
         limits: how many may wait, how long, and how many rows one call may have.
+
+    Attributes:
+        in_flight: how many requests wait or are computed.
+        marks: where it stands what is being computed, should that crash the process.
     """
 
     def __init__(self, log: PredictionLog, limits: Limits) -> None:
         self.log = log
         self.limits = limits
         self.in_flight = 0
+        self.marks: bytearray | mmap = bytearray(3 * SLOT)
         self.metrics: Metrics | None = None
         self.guarding: Guarding | None = None
         self._lanes: dict[int, Lane] = {}
@@ -148,10 +164,14 @@ class Engine:
     def _at_once(self, lane: Lane, reference: Reference, ask: Ask, began_at: float) -> Predicted:
         wanted = ask.probabilities or lane.wants_shares
         rows = len(ask.ids)
+        marks = self.marks
+        marks[LOOP : LOOP + SLOT] = lane.mark_of(reference)
         try:
             found = reference.runtime.answer(ask.columns, rows, probabilities=wanted)
         except _EXPECTED as error:
             raise unpredictable(reference, ask, error) from None
+        finally:
+            marks[LOOP] = 0
         if self.metrics is not None:
             self.metrics.batch(rows)
         if lane.keeps_log:
@@ -172,7 +192,8 @@ class Engine:
             flags = self.guarding.logged(reference, ask, found)
         one = entry(lane.of, reference, ask, found, inputs, began_at, flags)
         is_kept = self.log.append(one)
-        if not is_kept and lane.refuses_unlogged:
+        if lane.refuses_unlogged and (not is_kept or self.log.trouble is not None):
+            # While the disk takes nothing, what waits in memory is on no record yet.
             detail = "The prediction log takes no more now, and nothing is answered without it."
             raise Problem(503, "log-full", detail, headers=[retry_after(2)])
 
@@ -194,17 +215,22 @@ class Engine:
             return
         runtime = members[0].reference.runtime
         if runtime.is_quick(sum(each.ask.rows for each in members)):
-            self._give(lane, members, self._jointly(lane, runtime, members))
+            self._give(lane, members, self._jointly(lane, runtime, members, LOOP))
         else:
             lane.waiting.extend(members)
             self._take_a_turn(lane)
 
     def _jointly(
-        self, lane: Lane, runtime: Runtime, members: list[Member]
+        self, lane: Lane, runtime: Runtime, members: list[Member], place: int
     ) -> list[Computed | Exception]:
         wanted = lane.wants_shares or any(each.ask.probabilities for each in members)
         asks = [each.ask for each in members]
-        return compute_jointly(runtime, lane.of, asks, probabilities=wanted)
+        marks = self.marks
+        marks[place : place + SLOT] = lane.mark_of(members[0].reference)
+        try:
+            return compute_jointly(runtime, lane.of, asks, probabilities=wanted)
+        finally:
+            marks[place] = 0
 
     # Requests that wait for the computing thread.
 
@@ -284,7 +310,7 @@ class Engine:
             loop, lane, members = work
             runtime = members[0].reference.runtime
             try:
-                found = self._jointly(lane, runtime, members)
+                found = self._jointly(lane, runtime, members, THREAD)
             except BaseException as error:  # noqa: BLE001 - a thread that ends answers nobody
                 found = [RuntimeError(type(error).__name__)] * len(members)
             with suppress(RuntimeError):  # the loop has ended, and who waited with it

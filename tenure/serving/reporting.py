@@ -35,6 +35,7 @@ class Reporter:
         self.address = address
         self.is_draining: Callable[[], bool] = lambda: False
         self.asked_gone: Callable[[], dict[str, dict[str, int]]] = dict
+        self.loaded: dict[str, int] = {}
         self.tally: Tally | None = None
         self.mirror: Mirror | None = None
         self._workspace = workspace
@@ -51,6 +52,12 @@ class Reporter:
         remove_stale(self._workspace)
         self.tell(router.standing)
         self._thread.start()
+
+    def announce(self, place: str, epoch: int) -> None:
+        """Say that this process has loaded an epoch of a model's slot, or cannot."""
+        self.loaded[place] = epoch
+        if self._router is not None:
+            self.tell(self._router.standing)
 
     def stop(self) -> None:
         """Stop reporting and take the file away."""
@@ -99,6 +106,7 @@ class Reporter:
             held={name: list(versions) for name, versions in standing.held.items()},
             freed={name: asdict(each) for name, each in standing.freed.items()},
             asked_gone=self.asked_gone(),
+            loaded=dict(self.loaded),
             beside=_beside(standing),
             obstacles_beside=[
                 {

@@ -7,6 +7,7 @@ new connections, ends the requests in flight, and writes out the log.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import Iterable, Sequence
@@ -23,9 +24,12 @@ from tenure.serving.connections import BoundedProtocol
 from tenure.serving.journal import write_journal
 from tenure.serving.limits import Limits
 from tenure.serving.operating import Options
+from tenure.serving.workers import Workers, end_with, listen
 from tenure.workspace import Workspace
 
 _log = logging.getLogger(__name__)
+
+MOST_WORKERS = 64
 
 
 class DrainingServer(uvicorn.Server):
@@ -33,17 +37,17 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, app: Application) -> None:
         super().__init__(config)
-        self._app = app
+        self.app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer on for `drain_s` with `Connection: close`, then stop as uvicorn does."""
-        self._app.core.is_draining = True
+        self.app.core.is_draining = True
         self.server_state.is_draining = True  # type: ignore[attr-defined]
         for connection in list(self.server_state.connections):
             cycle = getattr(connection, "cycle", None)
             if cycle is not None and not cycle.response_complete:
                 cycle.keep_alive = False
-        await asyncio.sleep(self._app.core.limits.drain_s)
+        await asyncio.sleep(self.app.core.limits.drain_s)
         for listener in sockets or []:
             await self._take_last(listener)
         await self._let_go()
@@ -79,7 +83,7 @@ class DrainingServer(uvicorn.Server):
         # A connection that was just made has a request on its way, which uvicorn would cut off; one
         # that sends nothing is closed by its own clock.
         loop = asyncio.get_running_loop()
-        due_at = loop.time() + self._app.core.limits.header_timeout_s
+        due_at = loop.time() + self.app.core.limits.header_timeout_s
         while loop.time() < due_at:
             cycles = [getattr(each, "cycle", None) for each in self.server_state.connections]
             if all(cycle is not None and cycle.response_complete for cycle in cycles):
@@ -95,6 +99,7 @@ def serve(
     allow_hosts: Iterable[str] = (),
     limits: Limits | None = None,
     options: Options | None = None,
+    is_shared: bool = False,
 ) -> None:
     """Serve a workspace until SIGTERM or SIGINT.
 
@@ -105,6 +110,7 @@ def serve(
         allow_hosts: further names that requests may be for.
         limits: what a request may cost.
         options: how it is run.
+        is_shared: whether other processes answer at the same address.
 
     Raises:
         OpenToAll: others reach the address, and nobody needs a key.
@@ -115,10 +121,27 @@ def serve(
     options = options or Options()
     check_bind(host, Access(workspace), is_open=options.is_open)
     server, listener = make_server(
-        workspace, host, port, allow_hosts=allow_hosts, limits=limits, options=options
+        workspace,
+        host,
+        port,
+        allow_hosts=allow_hosts,
+        limits=limits,
+        options=options,
+        is_shared=is_shared,
     )
-    with admin_of(workspace, options, allow_hosts):
+    core = server.app.core
+    assert core.busy is not None
+    _spare_the_collector()
+    with core.busy.watching(), admin_of(workspace, options, allow_hosts):
+        core.engine.marks = core.busy.marks
         server.run(sockets=[listener])
+
+
+def _spare_the_collector() -> None:
+    # What is imported stays; looking through it again and again would cost requests their time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def make_server(
@@ -129,13 +152,20 @@ def make_server(
     allow_hosts: Iterable[str] = (),
     limits: Limits | None = None,
     options: Options | None = None,
+    is_shared: bool = False,
 ) -> tuple[DrainingServer, socket.socket]:
     """Return a server and the socket that it is to be run with; arguments as in `serve`."""
     limits, options = limits or Limits(), options or Options()
-    listener = _listen(host, port)
+    listener = listen(host, port, is_shared=is_shared)
     bound = listener.getsockname()[1]
     app = build_app(
-        workspace, host=host, port=bound, allow_hosts=allow_hosts, limits=limits, options=options
+        workspace,
+        host=host,
+        port=bound,
+        allow_hosts=allow_hosts,
+        limits=limits,
+        options=options,
+        is_shared=is_shared,
     )
     _log.info("serving %s at %s://%s:%s", workspace.root, options.scheme, host, bound)
     config = uvicorn.Config(
@@ -155,19 +185,6 @@ def make_server(
     return DrainingServer(config, app), listener
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.set_inheritable(False)
-    return listener
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `python -m tenure.serving`; return the exit code."""
     import argparse
@@ -183,12 +200,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--allow-host", action="append", default=[], help="a further name in the Host header"
     )
+    parser.add_argument("--workers", type=_count, default=1, help="how many processes (1)")
+    parser.add_argument("--worker-of", type=int, help=argparse.SUPPRESS)
     Options.add_to(parser)
     given = parser.parse_args(arguments)
     write_journal(given.log_format)
     try:
         workspace, options = open_workspace(given.workspace), Options.of(given)
-        serve(workspace, given.host, given.port, allow_hosts=given.allow_host, options=options)
+        if given.worker_of is not None:
+            end_with(given.worker_of)
+        elif given.workers > 1:
+            where = (workspace, given.host, given.port, given.workers)
+            return Workers(*where, allow_hosts=given.allow_host, options=options).run()
+        serve(
+            workspace,
+            given.host,
+            given.port,
+            allow_hosts=given.allow_host,
+            options=options,
+            is_shared=given.worker_of is not None,
+        )
     except TenureError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code
@@ -196,3 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Cannot listen on {given.host}:{given.port}: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return 4
     return 0
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 0 < count <= MOST_WORKERS:
+        raise ValueError
+    return count

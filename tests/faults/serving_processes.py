@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tenure.predictions.status import ServerStatus
 from tenure.serving import read_statuses
@@ -50,6 +51,7 @@ def until(holds: Callable[[], Any]) -> Any:
 
 def start(workspace: Workspace, log: Path, *more: str) -> Running:
     """Start `python -m tenure.serving`, with further words, and return when it is ready."""
+    wanted = int(more[more.index("--workers") + 1]) if "--workers" in more else 1
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with open(log, "ab") as target:
         process = subprocess.Popen(
@@ -62,8 +64,9 @@ def start(workspace: Workspace, log: Path, *more: str) -> Running:
 
     def said() -> ServerStatus | None:
         assert process.poll() is None, log.read_text()
-        mine = [each for each in read_statuses(workspace) if each.pid == process.pid]
-        return mine[0] if mine and mine[0].is_ready else None
+        family = {process.pid, *(each.pid for each in psutil.Process(process.pid).children())}
+        mine = [each for each in read_statuses(workspace) if each.pid in family and each.is_ready]
+        return mine[0] if len(mine) == wanted else None
 
     return Running(process, until(said).address, log)
 
