@@ -15,15 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tenure.errors import TenureError
-from tenure.plans import Declined, Refused, Unreadable
+from tenure.plans import Declined, Refused
 from tenure.plans.columns import Coded
 from tenure.plans.judging import difference
 from tenure.plans.plan import Plan
 from tenure.records import Version
-from tenure.registry import open_store
-from tenure.registry.artifacts import check_manifest
-from tenure.registry.compiling import read_plan
 from tenure.serving.loading import load_runtime
 from tenure.serving.runtime import Predicted, Runtime
 from tenure.workspace import Workspace
@@ -34,7 +30,7 @@ COMPARED_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answering:
+class Bulk:
     """A version in memory, ready for many rows.
 
     Attributes:
@@ -55,6 +51,8 @@ class Answering:
                 pass
             except Refused as differ:
                 _log.warning("the estimator answers a chunk: %s", differ)
+            except Exception as error:  # noqa: BLE001 - a plan never keeps a version from answering
+                _log.warning("the estimator answers a chunk: %s", type(error).__name__)
         return self.runtime.predict(frame, probabilities=True)
 
     def _planned(self, plan: Plan, frame: pd.DataFrame) -> Predicted:
@@ -72,23 +70,20 @@ class Answering:
         return Predicted(values=values, probabilities=shares, not_finite=[])
 
 
-def load_answering(version: Version, workspace: Workspace) -> Answering:
-    """Return a version with every check of its estimator done, and its plan if it has a useful one.
+def load_bulk(version: Version, workspace: Workspace) -> Bulk:
+    """Return a version with every check done, and its plan if that is of use for many rows.
 
     Raises:
         ArtifactRefused, ObjectMissing, ObjectDamaged: it is not fit to serve.
     """
     runtime = load_runtime(version, workspace, isolated=False)
-    store = open_store(workspace)
-    kept = check_manifest(version, store, workspace).plan
-    if kept is None or not (kept.kind == "linear" or kept.most_rows is None):
-        return Answering(runtime=runtime, plan=None, tolerance=0.0)
-    try:
-        plan = read_plan(kept, store)
-    except (Unreadable, TenureError) as error:
-        _log.warning("the plan of version %s cannot be used: %s", version.number, error)
-        plan = None
-    return Answering(runtime=runtime, plan=plan, tolerance=kept.tolerance)
+    compiled = runtime.compiled
+    if compiled is None:
+        return Bulk(runtime=runtime, plan=None, tolerance=0.0)
+    signed = compiled.signed
+    is_quicker = signed.kind == "linear" or signed.most_rows is None
+    plan = compiled.plan if is_quicker else None
+    return Bulk(runtime=runtime, plan=plan, tolerance=signed.tolerance)
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:

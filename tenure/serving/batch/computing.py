@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tenure.records import Column
-from tenure.serving.batch.answering import Answering
+from tenure.serving.batch.answering import Bulk
 from tenure.serving.batch.frames import frame_of, plain
 from tenure.serving.batch.outputs import Scored
 from tenure.serving.runtime import Runtime
@@ -32,7 +32,7 @@ def key_columns(data: DataSpec, runtime: Runtime) -> tuple[Column, ...]:
 
 
 def answered(
-    chunks: Iterable[pa.Table], start: int, version: Answering, data: DataSpec, record: Scored
+    chunks: Iterable[pa.Table], start: int, version: Bulk, data: DataSpec, record: Scored
 ) -> Iterator[pa.Table]:
     """Yield the answers to chunks of rows, each as large as its chunk.
 
@@ -54,9 +54,7 @@ def answered(
             start += chunk.num_rows
 
 
-def _answer(
-    rows: pa.Table, start: int, version: Answering, data: DataSpec, record: Scored
-) -> pa.Table:
+def _answer(rows: pa.Table, start: int, version: Bulk, data: DataSpec, record: Scored) -> pa.Table:
     import pyarrow as pa
 
     count = rows.num_rows
@@ -87,7 +85,7 @@ def _kept(rows: pa.Table, data: DataSpec, runtime: Runtime) -> dict[str, Any]:
     return {name: pa.Array.from_pandas(treated[name]) for name in treated.columns}
 
 
-def _predicted(rows: pa.Table, version: Answering) -> dict[str, Any]:
+def _predicted(rows: pa.Table, version: Bulk) -> dict[str, Any]:
     import pyarrow as pa
 
     runtime = version.runtime

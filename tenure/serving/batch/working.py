@@ -14,7 +14,7 @@ from tenure.errors import TenureError
 from tenure.records import Column
 from tenure.registry import open_ledger
 from tenure.serving.batch import outputs
-from tenure.serving.batch.answering import Answering, load_answering
+from tenure.serving.batch.answering import Bulk, load_bulk
 from tenure.serving.batch.computing import answered, key_columns
 from tenure.serving.batch.folders import Folder
 from tenure.serving.batch.orders import (
@@ -37,7 +37,7 @@ from tenure.serving.batch.partitions import Partition, open_partition
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_loaded: dict[tuple[str, str, int], Answering] = {}
+_loaded: dict[tuple[str, str, int], Bulk] = {}
 # A version computes for one thread at a time; a cluster's worker may have several.
 _in_use = threading.RLock()
 
@@ -126,7 +126,7 @@ def _join(asked: JoinOrder) -> Reply:
 
 
 def _answers(
-    order: Order, cut: Cut, partition: Partition, version: Answering, numbers: Sequence[int]
+    order: Order, cut: Cut, partition: Partition, version: Bulk, numbers: Sequence[int]
 ) -> Iterator[pa.Table]:
     record, data = _record(order, cut), order.terms.data
 
@@ -152,7 +152,7 @@ def _folders(order: Order) -> tuple[Folder, Folder]:
     return Folder(order.terms.source), Folder(order.terms.destination)
 
 
-def _columns(order: Order, version: Answering) -> tuple[Column, ...]:
+def _columns(order: Order, version: Bulk) -> tuple[Column, ...]:
     runtime = version.runtime
     return (*runtime.asked, *key_columns(order.terms.data, runtime))
 
@@ -169,13 +169,13 @@ def _record(order: Order, cut: Cut) -> Scored:
     )
 
 
-def _loaded_version(order: Order) -> Answering:
+def _loaded_version(order: Order) -> Bulk:
     terms = order.terms
     wanted = (str(terms.workspace.root), terms.model, order.version)
     if wanted not in _loaded:
         try:
             record = open_ledger(terms.workspace).version(terms.model, order.version)
-            found = load_answering(record, terms.workspace)
+            found = load_bulk(record, terms.workspace)
         except TenureError as error:
             raise _Unloadable(error) from error
         _loaded.clear()

@@ -10,13 +10,13 @@ import pytest
 
 from tenure.plans.columns import Coded
 from tenure.registry import open_ledger
-from tenure.serving.batch.answering import Answering, load_answering
+from tenure.serving.batch.answering import Bulk, load_bulk
 from tenure.workspace import Workspace
 from tests.unit.serving import lives
 
 
-def answering(workspace: Workspace, model: str, number: int = 1) -> Answering:
-    return load_answering(open_ledger(workspace).version(model, number), workspace)
+def answering(workspace: Workspace, model: str, number: int = 1) -> Bulk:
+    return load_bulk(open_ledger(workspace).version(model, number), workspace)
 
 
 @pytest.mark.parametrize("model", ["fraud", "price"])
