@@ -362,3 +362,18 @@ def test_a_model_whose_spec_is_gone_is_watched_and_retired_by_its_last(watched):
     assert (orphaned.row.kind, orphaned.to) == ("model_orphaned", ("HOOK",))
     assert closed.row.kind == "case_closed"
     assert train("loans", return_state=True).name == "Failed"
+
+
+def test_a_winner_takes_office_on_a_persons_word_where_the_tier_wants_one(loans):
+    write_spec(loans, "tier: medium\n")
+    next_batch(loans)
+    train("loans")
+    assert open_ledger(loans).slot("loans") is None
+    reconciling.let_time_act.fn(loans)
+    (case,) = open_ledger(loans).waiting_cases("loans")
+    assert (case.action, case.version) == (Action.PROMOTE, FIRST)
+    said = {"decision": "approve", "reason": "I have seen it", "who": "ann"}
+    assert approve("loans", **said, return_state=True).name == "Completed"
+    deploy("loans", FIRST, "Approved by claimed:ann.")
+    reconciling.carry_on_cases.fn(loans)
+    assert open_ledger(loans).case(case.id).outcome == "Version 1 took office, as was approved."
