@@ -1,8 +1,8 @@
 """Who started the run that is going on, what is it called, and may it work alone?
 
 A run is Prefect's; whether it may work is the ledger's to say. A lease in the ledger keeps one run
-of a model and verb at work; it ends by itself when its holder was killed, and what a late holder
-wants to write is refused.
+of a model and verb at work; it ends by itself when its holder was killed, at once if Prefect knows
+that the run is over, and what a late holder wants to write is refused.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -21,7 +22,7 @@ from prefect.exceptions import PrefectException
 
 from tenure.errors import TenureError
 from tenure.records import Cause
-from tenure.registry import Lease, open_ledger
+from tenure.registry import Lease, Ledger, open_ledger
 from tenure.registry.halts import is_automatic
 from tenure.workspace import Workspace
 
@@ -134,6 +135,8 @@ def alone(
     name, holder = f"{verb}:{model}", f"run:{run.id if run else 'python'}"
     until = time.monotonic() + wait_s
     lease = ledger.acquire_lease(name, holder=holder, ttl_s=LEASE_S)
+    if lease is None and _end_of_the_dead(name, ledger):
+        lease = ledger.acquire_lease(name, holder=holder, ttl_s=LEASE_S)
     while lease is None and time.monotonic() < until:
         time.sleep(POLL_S)
         lease = ledger.acquire_lease(name, holder=holder, ttl_s=LEASE_S)
@@ -149,6 +152,28 @@ def alone(
         ended.set()
         keeper.join()
         ledger.release_lease(lease)
+
+
+def _end_of_the_dead(name: str, ledger: Ledger) -> bool:
+    """End the lease of a run that is over by Prefect's word; say whether that was so.
+
+    A run that was killed leaves its lease behind. If one that Prefect gave up works on after all,
+    the lease's token keeps what it writes out.
+    """
+    held = ledger.lease(name)
+    if held is None:
+        return True
+    try:
+        run = UUID(held.holder.removeprefix("run:"))
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(run).state
+    except (ValueError, httpx.HTTPError, PrefectException):
+        return False  # no run, or nobody who knows of it: the lease ends by itself
+    if state is None or not state.is_final():
+        return False
+    log.warning("The lease on %s is ended: its run is %s.", name, state.name)
+    ledger.release_lease(held)
+    return True
 
 
 def _keep(lease: Lease, workspace: Workspace, ended: threading.Event) -> None:

@@ -84,8 +84,20 @@ class LeaseBook:
             name=lease.name, holder=lease.holder, token=lease.token, ends_at=read_stamp(ends_at)
         )
 
+    def lease(self, name: str) -> Lease | None:
+        """Return the lease on a name that somebody holds now, or None."""
+        with self.database.reading() as connection:
+            row = connection.execute(_ONE, {"of_name": name}).first()
+        if row is None or row.holder is None or row.ends_at <= stamp(datetime.now(UTC)):
+            return None
+        ends_at = read_stamp(row.ends_at)
+        return Lease(name=name, holder=row.holder, token=row.token, ends_at=ends_at)
+
     def release_lease(self, lease: Lease) -> None:
-        """Give a lease back; one that was lost needs no giving back."""
+        """Give a lease back, or end that of a holder who is known to be over.
+
+        One that was lost needs no giving back. Who works on all the same is kept out by the token.
+        """
         with self.database.writing() as write:
             row = write.connection.execute(_ONE, {"of_name": lease.name}).first()
             if row is None or row.token != lease.token:

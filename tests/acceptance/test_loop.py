@@ -165,6 +165,8 @@ def test_a_case_waits_for_a_person_and_is_carried_out_on_their_word(office):
 
 def test_a_deadline_that_passes_takes_the_action_that_the_spec_names(office):
     office.drop("tuesday.csv", 600, seed=2, model="cars", flipped=True)
+    eventually(lambda: ended(office, "monitor", "cars", "retire"))
+    start(office, "reconcile")  # as each minute, which need not be waited for
     eventually(lambda: ended(office, "retire", "cars", "retired"))
     serves(office, "cars", FALLBACK)
     case = newest_case(office, "cars")
