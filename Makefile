@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 
 .PHONY: all install demo test check types lint contracts fmt docs lock trial sweep bench \
-	bench-pipeline bench-registry bench-gate bench-loop bench-scoring bench-serving soak pythons clean
+	bench-pipeline bench-registry bench-gate bench-loop bench-plans bench-scoring bench-serving soak pythons clean
 
 all: check test
 
@@ -79,6 +79,9 @@ bench-registry: install
 
 bench-loop: install
 	@$(BIN)/python -m benchmarks.loop
+
+bench-plans: install
+	@$(BIN)/python -m benchmarks.plans
 
 bench-scoring: install
 	@$(BIN)/python -m benchmarks.scoring

@@ -33,6 +33,27 @@ def run(values: Any, ops: Sequence[Op]) -> Any:
     return values
 
 
+def run_one(value: float, ops: Sequence[Op]) -> float:
+    """Return one number after arithmetic; NaN is a missing one."""
+    for op in ops:
+        match op[0]:
+            case "fill":
+                value = op[1] if value != value else value
+            case "missing":
+                value = float(value != value)
+            case "sub":
+                value = value - op[1]
+            case "add":
+                value = value + op[1]
+            case "mul":
+                value = value * op[1]
+            case "div":
+                value = value / op[1]
+            case _:
+                value = min(max(value, op[1]), op[2]) if value == value else value
+    return value
+
+
 def folded(ops: Sequence[Op], weight: float) -> tuple[float, float, float, float | None] | None:
     """Return arithmetic and a weight as one line: offset, factor, constant, missing.
 

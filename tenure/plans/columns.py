@@ -13,6 +13,7 @@ from tenure.plans.arithmetic import run
 from tenure.plans.shapes import NUMBERS, Linear, Number, Shape, Table
 
 Columns = Mapping[str, Sequence[Any]]
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def numbers(values: Sequence[Any]) -> np.ndarray:

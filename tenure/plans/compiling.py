@@ -28,7 +28,7 @@ MOST_ROWS = 20_000
 LEAST_ROWS = 500
 _NODE_ROWS = 25_000_000
 """Trees answer some 10 million nodes' worth of rows a second: so much is spent on them at most."""
-_TIMED_ROWS = 256
+_TIMED_ROWS = (32, 128, 512)
 _MOST_BYTES = 10 << 20
 """A larger plan does not fit through the pipe that it comes back through."""
 
@@ -111,25 +111,31 @@ def last_step(estimator: Any) -> Any:
 
 def _most_rows(plan: Plan, estimator: Any, reference: Any) -> int | None:
     """Return from more than how many rows on the estimator is quicker, by CPU time."""
-    rows = min(_TIMED_ROWS, len(reference))
-    times = {}
-    for count in (1, rows):
-        frame = reference.iloc[:count]
-        columns = {
-            name: [plain(value) for value in frame[name].to_numpy()] for name in frame.columns
-        }
-        try:
-            ours = _cpu_s(partial(plan.answer, columns, count, probabilities=True))
-        except Declined:
-            return None
-        times[count] = ours, _cpu_s(partial(_whole, estimator, frame))
-    if rows < 2:
-        return None
-    (ours_one, theirs_one), (ours_all, theirs_all) = times[1], times[rows]
-    slower = (ours_all - ours_one - theirs_all + theirs_one) / (rows - 1)
-    if slower <= 0:
-        return None
-    return max(0, int(1 + (theirs_one - ours_one) / slower))
+    counts = [1, *(each for each in _TIMED_ROWS if each <= len(reference))]
+    leads: list[float] = []
+    for count in counts:
+        ours, theirs = _timed(plan, estimator, reference.iloc[:count])
+        leads.append(theirs - ours)
+        if leads[-1] < 0:
+            break
+    if leads[-1] < 0 and len(leads) == 1:
+        return 0
+    if leads[-1] < 0:
+        # The lead is lost about evenly, a row, from the last size that was won.
+        (won, lost), (lead, lag) = counts[len(leads) - 2 : len(leads)], leads[-2:]
+        return int(won + (lost - won) * lead / (lead - lag))
+    # Beyond what was timed a matrix product stays the quicker one; trees may not.
+    return None if plan.kind == "linear" else counts[-1]
+
+
+def _timed(plan: Plan, estimator: Any, frame: Any) -> tuple[float, float]:
+    columns = {name: [plain(value) for value in frame[name].to_numpy()] for name in frame.columns}
+    repeats = 3 if len(frame) == 1 else 2
+    try:
+        ours = _cpu_s(partial(plan.answer, columns, len(frame), probabilities=True), repeats)
+    except Declined:
+        return 1.0, 0.0
+    return ours, _cpu_s(partial(_whole, estimator, frame), repeats)
 
 
 def _whole(estimator: Any, frame: Any) -> None:
@@ -139,9 +145,9 @@ def _whole(estimator: Any, frame: Any) -> None:
         estimator.predict(frame)
 
 
-def _cpu_s(work: Callable[[], Any]) -> float:
+def _cpu_s(work: Callable[[], Any], repeats: int) -> float:
     best = float("inf")
-    for _ in range(2):
+    for _ in range(repeats):
         begun = time.process_time()
         work()
         best = min(best, time.process_time() - begun)

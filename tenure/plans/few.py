@@ -1,36 +1,57 @@
-"""How does a linear plan answer a few rows in microseconds?
+"""How does a plan answer a few rows in microseconds?
 
-One line a number, one dictionary a category, in plain Python: NumPy costs more to call than this
-whole sum.
+One line a number, one dictionary a category, in plain Python: NumPy costs more to call than the
+whole of it. Only trees are asked once a call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import exp
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tenure.plans.agreement import Declined
-from tenure.plans.arithmetic import folded
-from tenure.plans.columns import Columns, LookedUp
-from tenure.plans.shapes import Linear, Number, Shape
+from tenure.plans.arithmetic import folded, run_one
+from tenure.plans.columns import LARGEST_FLOAT32, Columns, LookedUp, numbers
+from tenure.plans.shapes import Linear, Number, Op, Shape, Trees
+
+if TYPE_CHECKING:
+    from tenure.plans.trees import Interpreter
 
 Few = Callable[[Columns, int, bool], tuple[list[Any], Any]]
+Scores = Callable[[Columns, int], list[Any]]
+"""A score a row, or a list of them."""
 
 
-def few_of(shape: Shape) -> Few | None:
+def few_of(shape: Shape, interpreter: Interpreter | None) -> Few | None:
     """Return what answers a few rows, or None where only NumPy does."""
-    if not isinstance(shape.scores, Linear) or shape.head.link == "ovr":
+    if shape.head.link == "ovr":
         return None
+    if interpreter is not None:
+        scores: Scores | None = _RowsOfTrees(shape, interpreter)
+        width = interpreter.scores_a_row
+    else:
+        scores = _sums(shape)
+        width = len(shape.scores.intercept) if isinstance(shape.scores, Linear) else 0
+    if scores is None:
+        return None
+    if not shape.classes:
+        return _Numbers(scores, is_exp=shape.head.link == "exp")
+    return _Two(scores, shape) if width == 1 else _Several(scores, shape)
+
+
+def _sums(shape: Shape) -> Scores | None:
+    assert isinstance(shape.scores, Linear)
     sums = [_sum(shape, shape.scores, score) for score in range(len(shape.scores.intercept))]
     ready = [each for each in sums if each is not None]
     if len(ready) < len(sums):
         return None
-    if not shape.classes:
-        return _Numbers(ready[0], is_exp=shape.head.link == "exp")
     if len(ready) == 1:
-        return _Two(ready[0], shape)
-    return _Several(ready, shape)
+        (total,) = ready
+        return lambda columns, rows: [total(columns, row) for row in range(rows)]
+    return lambda columns, rows: [[total(columns, row) for total in ready] for row in range(rows)]
 
 
 class _Sum:
@@ -107,15 +128,91 @@ def _lookup(
 _INFINITE = (float("inf"), float("-inf"))
 
 
+class _RowsOfTrees:
+    """Scores of an ensemble: rows are filled in plain Python, and treelite is called once."""
+
+    def __init__(self, shape: Shape, interpreter: Interpreter) -> None:
+        assert isinstance(shape.scores, Trees)
+        kinds = {name: (kind, labels) for name, kind, labels in shape.columns}
+        self._slots: list[tuple[str, tuple[Op, ...] | None, Any]] = []
+        for slot in shape.slots:
+            if isinstance(slot, Number):
+                self._slots.append((slot.column, slot.ops, None))
+            else:
+                self._slots.append((slot.column, None, _Row(LookedUp(slot, *kinds[slot.column]))))
+        self._unused = shape.unused
+        self._most = LARGEST_FLOAT32 if shape.scores.float32 else float("inf")
+        self._takes_missing = shape.scores.takes_missing
+        self._scores = interpreter.scores
+        self._is_one = interpreter.scores_a_row == 1
+
+    def __call__(self, columns: Columns, rows: int) -> list[Any]:
+        for name in self._unused:
+            numbers(columns[name])
+        matrix = np.array([self._row(columns, row) for row in range(rows)], dtype=np.float64)
+        found = self._scores(matrix)
+        if not np.isfinite(found).all():
+            raise Declined("a number that is not finite")
+        return found[:, 0].tolist() if self._is_one else found.tolist()
+
+    def _row(self, columns: Columns, row: int) -> list[float]:
+        made: list[float] = []
+        most = self._most
+        for name, ops, table in self._slots:
+            value = columns[name][row]
+            if ops is None:
+                made += table(value)
+                continue
+            if value is None or value != value:
+                value = _NAN
+            elif value - value != 0:
+                raise Declined("an infinite number")
+            made.append(run_one(value, ops) if ops else value)
+        for value in made:
+            if value != value:
+                if not self._takes_missing:
+                    raise Declined("a missing value")
+            elif not -most <= value <= most:
+                raise Declined("a number above float32")
+        return made
+
+
+_NAN = float("nan")
+
+
+class _Row:
+    """The numbers of one value."""
+
+    __slots__ = ("_known", "_rows", "_table")
+
+    def __init__(self, table: LookedUp) -> None:
+        self._table = table
+        self._rows = table.rows.tolist()
+        self._known = {
+            value: self._rows[place]
+            for value, place in table.places.items()
+            if table.answers(place) and value is not None
+        }.get
+
+    def __call__(self, value: Any) -> list[float]:
+        found = self._known(value)
+        if found is None:
+            place = self._table.place(value)
+            if not self._table.answers(place) or (self._table.is_number and value in _INFINITE):
+                raise Declined("a value that the estimator was not fitted for")
+            found = self._rows[place]
+        return found
+
+
 class _Numbers:
     """A regression."""
 
-    def __init__(self, total: _Sum, *, is_exp: bool) -> None:
-        self._total = total
+    def __init__(self, scores: Scores, *, is_exp: bool) -> None:
+        self._scores = scores
         self._is_exp = is_exp
 
     def __call__(self, columns: Columns, rows: int, probabilities: bool) -> tuple[list[Any], Any]:
-        found = [self._total(columns, row) for row in range(rows)]
+        found = self._scores(columns, rows)
         if not self._is_exp:
             return found, None
         try:
@@ -125,42 +222,45 @@ class _Numbers:
 
 
 class _Two:
-    """A classifier of two classes."""
+    """A classifier of two classes with one score."""
 
-    def __init__(self, total: _Sum, shape: Shape) -> None:
-        self._total = total
+    def __init__(self, scores: Scores, shape: Shape) -> None:
+        self._scores = scores
         self._below, self._above = shape.classes
         self._has_shares = shape.head.link == "expit"
+        self._scale = shape.head.scale
+        # A score of zero is the second class in the one and the first in the other.
+        self._least = 0.0 if shape.head.label == "from" else 5e-324
 
     def __call__(self, columns: Columns, rows: int, probabilities: bool) -> tuple[list[Any], Any]:
-        values: list[Any] = []
-        shares: list[list[float]] = []
-        for row in range(rows):
-            score = self._total(columns, row)
-            if score > 0:
-                values.append(self._above)
+        scores = self._scores(columns, rows)
+        values = [self._above if score >= self._least else self._below for score in scores]
+        if not probabilities or not self._has_shares:
+            return values, None
+        shares = []
+        for score in scores:
+            score *= self._scale
+            if score >= 0:
                 above = 1 / (1 + exp(-score))
             else:
-                values.append(self._below)
                 small = exp(score)
                 above = small / (1 + small)
             shares.append([1 - above, above])
-        return values, shares if probabilities and self._has_shares else None
+        return values, shares
 
 
 class _Several:
-    """A classifier of more classes."""
+    """A classifier with a score a class."""
 
-    def __init__(self, totals: list[_Sum], shape: Shape) -> None:
-        self._totals = totals
+    def __init__(self, scores: Scores, shape: Shape) -> None:
+        self._scores = scores
         self._classes = shape.classes
         self._link = shape.head.link
 
     def __call__(self, columns: Columns, rows: int, probabilities: bool) -> tuple[list[Any], Any]:
         values: list[Any] = []
         shares: list[list[float]] = []
-        for row in range(rows):
-            scores = [total(columns, row) for total in self._totals]
+        for scores in self._scores(columns, rows):
             most = max(scores)
             values.append(self._classes[scores.index(most)])
             if self._link == "shares":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tenure.plans.agreement import Declined
-from tenure.plans.columns import Columns, Preparation, list_of
+from tenure.plans.columns import LARGEST_FLOAT32, Columns, Preparation, list_of
 from tenure.plans.few import Few, few_of
 from tenure.plans.links import labels_of, shares_of
 from tenure.plans.shapes import Linear, Shape
@@ -33,12 +33,12 @@ class Plan:
         self.shape = shape
         self.kind = shape.kind
         self._preparation = Preparation(shape)
-        self._few: Few | None = few_of(shape)
         self._trees: Any = None
         if not isinstance(shape.scores, Linear):
             from tenure.plans.trees import Interpreter
 
             self._trees = Interpreter(shape.scores)
+        self._few: Few | None = few_of(shape, self._trees)
         self._labels = np.array(shape.classes, dtype=object)
 
     @property
@@ -58,8 +58,10 @@ class Plan:
             Declined: the estimator must be asked.
         """
         if self._few is not None and rows <= MOST_FEW:
-            if any(type(values) is np.ndarray for values in columns.values()):
-                columns = {name: list_of(values) for name, values in columns.items()}
+            for values in columns.values():
+                if type(values) is np.ndarray:
+                    columns = {name: list_of(each) for name, each in columns.items()}
+                    break
             return self._few(columns, rows, probabilities)
         return self.answer_many(columns, rows, probabilities=probabilities)
 
@@ -86,9 +88,6 @@ class Plan:
         ready = self._preparation.matrix(columns, rows)
         if not scores.takes_missing and np.isnan(ready).any():
             raise Declined("a missing value")
-        if scores.float32 and (np.abs(ready) > _LARGEST_FLOAT32).any():
+        if scores.float32 and (np.abs(ready) > LARGEST_FLOAT32).any():
             raise Declined("a number above float32")
         return self._trees.scores(ready)
-
-
-_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)

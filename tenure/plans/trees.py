@@ -7,6 +7,7 @@ scikit-learn computes them (treelite's own softmax is not accurate enough).
 from __future__ import annotations
 
 import copy
+from ctypes import c_uint64, c_void_p
 from importlib.metadata import version
 from typing import Any
 
@@ -51,29 +52,50 @@ def nodes_of(estimator: Any) -> int:
 
 
 class Interpreter:
-    """Treelite's trees in memory."""
+    """Treelite's trees in memory.
+
+    Its own `predict` parses settings and asks for shapes in each call, which costs more than the
+    trees do for one row: the library is called directly, with what does not change kept.
+    """
 
     def __init__(self, trees: Trees) -> None:
         import treelite
+        from treelite import core
         from treelite.gtil import gtil
 
         self._trees = trees
         self._model = treelite.Model.deserialize_bytes(trees.model)
-        # Parsing the settings again in each call costs as much as the trees do.
-        self._predict = gtil._predict_impl
         self._settings = gtil.GTILConfig(nthread=1, predict_type="raw")
-
-    @property
-    def width(self) -> int:
-        """How many numbers a row has."""
-        return self._model.num_feature
+        if self._model.input_type != "float64" or self._model.output_type != "float64":
+            raise ValueError("trees of another type")
+        self.width = int(self._model.num_feature)
+        first = gtil.predict(self._model, np.zeros((1, self.width)), nthread=1, pred_margin=True)
+        self.scores_a_row = first.size
+        library: Any = core._LIB
+        self._call = library.TreeliteGTILPredict
+        self._handles = (self._model.handle, self._settings.handle)
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
         """Return raw scores, rows by scores, of float64 rows."""
         if self._trees.float32:
-            matrix = matrix.astype(np.float32).astype(np.float64)
-        found = self._predict(self._model, matrix, config=self._settings)
-        return found.reshape(len(matrix), -1)
+            matrix = matrix.astype(np.float32)
+        given = np.ascontiguousarray(matrix, dtype=np.float64)
+        rows, width = given.shape
+        if width != self.width:
+            raise ValueError("rows of another width")
+        found = np.zeros((rows, self.scores_a_row))
+        model, settings = self._handles
+        failed = self._call(
+            model,
+            c_void_p(given.__array_interface__["data"][0]),
+            b"float64",
+            c_uint64(rows),
+            c_void_p(found.__array_interface__["data"][0]),
+            settings,
+        )
+        if failed:
+            raise ValueError("treelite does not answer")
+        return found
 
 
 def thresholds_of(estimator: Any) -> dict[int, list[float]]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 from tenure.errors import TenureError
 from tenure.records import Stage, Version
 from tenure.registry import tables
+from tenure.registry.manifests import get_manifest
 from tenure.registry.opening import open_ledger
 from tenure.registry.store import Store, open_place, open_store
 from tenure.workspace import Workspace
@@ -58,13 +59,27 @@ def put_away(version: Version, workspace: Workspace) -> None:
 def take_out(version: Version, workspace: Workspace) -> tuple[str, ...]:
     """Remove an archived version's bytes from the store; return who else needs them there.
 
-    While somebody does, the bytes stay, under that one's name alone.
+    While somebody does, the bytes stay, under that one's name alone. Its plan goes with them, for
+    good: a version that is restored is served by its estimator.
     """
     with open_ledger(workspace).database.steady() as connection:
         others = tuple(_users(connection, version.object))
     if not others:
-        open_store(workspace).shelf.remove(version.object)
+        shelf = open_store(workspace).shelf
+        plan = _plan(version, workspace)
+        if plan is not None:
+            shelf.remove(plan)
+        shelf.remove(version.object)
     return others
+
+
+def _plan(version: Version, workspace: Workspace) -> str | None:
+    what = f"version {version.number} of '{version.model}'"
+    try:
+        signed = get_manifest(version.manifest, open_store(workspace), workspace, what).plan
+    except TenureError:
+        return None
+    return None if signed is None else signed.object
 
 
 def purge(version: Version, workspace: Workspace) -> None:
