@@ -16,7 +16,7 @@ from tenure.serving.grpc.messages import (
 from tenure.serving.oip.answering import as_raw, flat, texts
 from tenure.serving.oip.asking import Wanted
 from tenure.serving.oip.datatypes import datatype_of_labels
-from tenure.serving.oip.metadata import PREDICT, plan_of
+from tenure.serving.oip.metadata import PREDICT
 
 _FIELDS = {"FP64": "fp64_contents", "INT64": "int64_contents", "BOOL": "bool_contents"}
 
@@ -28,7 +28,7 @@ def infer_response(outcome: Outcome, wanted: Wanted) -> Any:
     answer = ModelInferResponse(
         model_name=reference.model, model_version=str(reference.version), id=wanted.request_id
     )
-    plan = plan_of(runtime)
+    plan = runtime.plan_kind
     told: dict[str, Any] = {
         "epoch": reference.epoch,
         "slot": reference.slot.value,

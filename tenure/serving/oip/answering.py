@@ -12,7 +12,7 @@ import orjson
 from tenure.serving.core import Outcome
 from tenure.serving.oip.asking import Wanted
 from tenure.serving.oip.datatypes import datatype_of_labels
-from tenure.serving.oip.metadata import PREDICT, PROBABILITIES, plan_of
+from tenure.serving.oip.metadata import PREDICT, PROBABILITIES
 from tenure.serving.problems import Headers
 from tenure.serving.runtime import Predicted, Runtime
 from tenure.serving.standing import Reference
@@ -34,7 +34,7 @@ class Teller:
 
     def begun(self, reference: Reference) -> tuple[bytes, Headers]:
         """Return how each answer of a reference begins, and the headers that name it."""
-        key = (reference.epoch, reference.slot.value, plan_of(reference.runtime))
+        key = (reference.epoch, reference.slot.value, reference.runtime.plan_kind)
         found = self._begun.get(key)
         if found is None:
             if len(self._begun) > 100:
@@ -90,7 +90,7 @@ class Teller:
 
 
 def _begun(reference: Reference) -> tuple[bytes, Headers]:
-    plan = plan_of(reference.runtime)
+    plan = reference.runtime.plan_kind
     body = {
         "model_name": reference.model,
         "model_version": str(reference.version),

@@ -7,7 +7,6 @@ start, and it alone says what is wrong.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tenure.serving.asks import Ask
+from tenure.serving.asks import Ask, fresh_id
 from tenure.serving.limits import Limits
 from tenure.serving.oip.columns import columns_of, rows_of
 from tenure.serving.oip.datatypes import Family
@@ -185,7 +184,7 @@ class Reader:
     def _wanted(self, request: dict[str, Any]) -> Wanted:
         request_id = request.get("id")
         if request_id is None or request_id == "":
-            request_id = os.urandom(8).hex()
+            request_id = fresh_id()
         elif not isinstance(request_id, str) or len(request_id) > _ID_LENGTH:
             raise refused(f"'id' is no text of 1 to {_ID_LENGTH} characters.")
         parameters = request.get("parameters")

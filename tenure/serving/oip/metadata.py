@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.metadata import version as release_of
 from typing import Any
 
@@ -34,19 +35,22 @@ def of_model(reference: Reference, standing: Standing) -> dict[str, Any]:
         "parameters": {
             "epoch": reference.epoch,
             "slot": reference.slot.value,
-            "plan": plan_of(runtime),
+            "plan": runtime.plan_kind,
+            **_agreement(runtime),
         },
     }
+
+
+def _agreement(runtime: Runtime) -> dict[str, Any]:
+    # How far the plan that answers was measured to agree with scikit-learn; nothing where
+    # scikit-learn answers itself.
+    found = runtime.agreement
+    return {} if found is None else {"agreement": asdict(found)}
 
 
 def versions_of(model: str, standing: Standing) -> list[int]:
     """Return the versions of a model that can be asked by number."""
     return sorted({each.version for each in standing.holders(model)})
-
-
-def plan_of(runtime: Runtime) -> str:
-    """Return what computes a version's answers."""
-    return getattr(runtime, "plan_kind", "sklearn")
 
 
 def inputs_of(runtime: Runtime) -> list[dict[str, Any]]:
