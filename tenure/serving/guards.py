@@ -109,6 +109,15 @@ class Guards:
             if spec.missing != "off"
             else []
         )
+        # One row is looked at in one pass; whatever is odd in it is then looked at with care.
+        must = frozenset(self._never_missing)
+        self._within = [(each.name, each.low, each.high) for each in self._numbers]
+        self._among = [
+            (each.name, each.known - {None} if each.name in must else each.known)
+            for each in self._categories
+        ]
+        looked_at = {name for name, *_ in (*self._within, *self._among)}
+        self._never_missing_else = [name for name in self._never_missing if name not in looked_at]
 
     def look(self, ask: Ask) -> Flags | None:
         """Return what is wrong with the rows, None if nothing is.
@@ -118,14 +127,16 @@ class Guards:
         """
         columns = ask.columns
         if ask.rows == 1:
-            for each in self._numbers:
-                value = columns[each.name][0]
-                if value is not None and not each.low <= value <= each.high and value == value:
+            try:
+                for name, low, high in self._within:
+                    if not low <= columns[name][0] <= high:
+                        return self._found(ask)
+            except TypeError:  # one is missing
+                return self._found(ask)
+            for name, accepted in self._among:
+                if columns[name][0] not in accepted:
                     return self._found(ask)
-            for each in self._categories:
-                if columns[each.name][0] not in each.known:
-                    return self._found(ask)
-            for name in self._never_missing:
+            for name in self._never_missing_else:
                 value = columns[name][0]
                 if value is None or value != value:
                     return self._found(ask)
