@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ from tenure.registry import open_ledger
 from tenure.serving import build_app
 from tenure.serving.application import Application
 from tenure.serving.picking import nobody
+from tenure.serving.runtime import Runtime
+from tenure.serving.shadowing import Mirror
 from tenure.workspace import Workspace
 from tests.unit.serving import lives
 
@@ -97,6 +100,36 @@ def test_a_shadow_answers_nobody_but_is_logged(app: Application, living: Workspa
     assert sorted(shadowed["id"]) == sorted(i for each in answers for i in each.json()["ids"])
     assert set(shadowed["version"]) == {2}
     assert shadowed["prediction"].tolist() == pytest.approx(offline(living, 2) * 5)
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_shadow_that_hangs_or_raises_changes_no_answer(
+    app: Application, living: Workspace, monkeypatch: pytest.MonkeyPatch, raises: bool
+) -> None:
+    before = [each.json()["predictions"] for each in post(app, KEYS)]
+    start(living, 0.0)
+    app.core.router.look()
+    mirror, go = app.core.shadows, threading.Event()
+    assert isinstance(mirror, Mirror)
+
+    def misbehave(*_: object) -> None:
+        if raises:
+            raise RuntimeError
+        go.wait(60)
+
+    monkeypatch.setattr(mirror, "_answer", misbehave)
+    monkeypatch.setattr(mirror, "_most_asks", 20)
+    mirror.start()
+    answers = post(app, KEYS)
+    assert {(each.status_code, each.json()["version"]) for each in answers} == {(200, 1)}
+    assert [each.json()["predictions"] for each in answers] == before
+    if raises:
+        while not any(each["failed"] for each in app.core.tally.counts()):
+            assert mirror.mirrored <= len(KEYS)
+    else:
+        assert mirror.dropped >= len(KEYS) - 21
+    go.set()
+    mirror.stop(10)
 
 
 def read_log(living: Workspace) -> Any:
@@ -191,12 +224,11 @@ def test_what_a_version_fails_is_counted_for_it(
 ) -> None:
     start(living, 0.5)
     app.core.router.look()
-    broken = app.core.router.standing.challengers["price"].runtime
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ValueError
 
-    monkeypatch.setattr(type(broken.estimator), "predict", fail)
+    monkeypatch.setattr(Runtime, "answer", fail)
     answers = post(app, KEYS)
     assert {each.status_code for each in answers} == {422}
     counts = {(each["slot"], each["failed"] > 0) for each in app.core.tally.counts()}
