@@ -64,12 +64,26 @@ def wanted_workers(workspace: Workspace) -> int:
     """
     named = read_settings(workspace.root).get("serving") or {}
     file = str(workspace.root / "config" / "settings.yaml")
-    if not isinstance(named, dict) or set(named) - {"workers"}:
-        raise BadSetting(file=file, key="serving", got=named, wanted="{workers: N}")
+    if not isinstance(named, dict) or set(named) - {"workers", "admin_port"}:
+        wanted = "{workers: N, admin_port: N}"
+        raise BadSetting(file=file, key="serving", got=named, wanted=wanted)
     count = named.get("workers", 1)
     if type(count) is not int or not 0 < count <= MOST_WORKERS:
         raise BadSetting(file=file, key="serving.workers", got=count, wanted=f"1 … {MOST_WORKERS}")
     return count
+
+
+def wanted_admin_port(workspace: Workspace) -> int:
+    """Return where metrics are asked for; 0, a free port, if nothing is said.
+
+    Raises:
+        BadSetting: it is no port.
+    """
+    port = (read_settings(workspace.root).get("serving") or {}).get("admin_port", 0)
+    if type(port) is not int or not 0 <= port < 65536:
+        file = str(workspace.root / "config" / "settings.yaml")
+        raise BadSetting(file=file, key="serving.admin_port", got=port, wanted="0 … 65535")
+    return port
 
 
 def choose_ports(workspace: Workspace, before: UpState | None) -> tuple[dict[str, int], list[str]]:
@@ -141,6 +155,7 @@ def _module(name: str, module: tuple[str, ...], says: str, workspace: Workspace,
 def _endpoint(workspace: Workspace, api: str, port: int) -> Part:
     module = ("-m", "tenure.serving", "--host", HOST, "--port", str(port))
     module += ("--workers", str(wanted_workers(workspace)))
+    module += ("--admin-port", str(wanted_admin_port(workspace)))
     return Part(
         name=ENDPOINT,
         command=(sys.executable, *module),

@@ -97,6 +97,22 @@ def test_a_port_that_is_none_is_refused(workspace, ports):
         choose_ports(workspace, None)
 
 
+@pytest.mark.parametrize("said", ["[1]", "{admin_port: text}", "{admin_port: 70000}", "{x: 1}"])
+def test_a_setting_of_serving_that_is_none_is_refused(workspace, said):
+    settings(workspace, f"serving: {said}\n")
+    with pytest.raises(BadSetting, match="serving"):
+        lay_out(workspace)
+
+
+def test_the_settings_say_how_the_endpoint_is_run(workspace):
+    for text, workers, port in (("", "1", "0"), ("{workers: 2, admin_port: 9105}", "2", "9105")):
+        settings(workspace, f"serving: {text}\n")
+        (endpoint,) = [part for part in lay_out(workspace).parts if part.name == "endpoint"]
+        words = endpoint.command
+        assert words[words.index("--workers") + 1] == workers
+        assert words[words.index("--admin-port") + 1] == port
+
+
 def test_everything_binds_to_loopback_and_the_pages_know_their_port(workspace):
     layout = lay_out(workspace)
     assert {part.name for part in layout.parts} == {
