@@ -80,6 +80,7 @@ def build_app(
         answer=partial(answer_unseen, log),
         is_idle=lambda: core.engine.in_flight == 0,
         tally=core.tally,
+        marks=lambda: busy.marks,
     )
     app = Application(
         core,

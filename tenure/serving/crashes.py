@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SLOT = 128
-LOOP, THREAD, LOADING = 0, SLOT, 2 * SLOT
-"""Where it stands what the event loop, the computing thread and the router are busy with."""
+PLACES = LOOP, THREAD, LOADING, SHADOW = 0, SLOT, 2 * SLOT, 3 * SLOT
+"""Where it stands what event loop, computing thread, router and shadow thread are busy with."""
+SIZE = 4 * SLOT
 MOST = 2
 _KEPT_S = 7 * 24 * 3600.0
+
+
+Marks = bytearray | mmap.mmap
 
 
 def mark_of(model: str, version: int, epoch: int) -> bytes:
@@ -48,7 +52,7 @@ class Busy:
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self.marks: bytearray | mmap.mmap = bytearray(3 * SLOT)
+        self.marks: Marks = bytearray(SIZE)
         self._spool = workspace.spool
         self._crashed = workspace.spool / "crashed"
 
@@ -63,9 +67,9 @@ class Busy:
         pid = os.getpid()
         name = f"busy-{pid}-{int(psutil.Process().create_time())}"
         marks, fault = self._spool / name, self._spool / f"{name}.fault"
-        marks.write_bytes(bytes(3 * SLOT))
+        marks.write_bytes(bytes(SIZE))
         with open(marks, "r+b") as file, open(fault, "wb") as said:
-            self.marks = mmap.mmap(file.fileno(), 3 * SLOT)
+            self.marks = mmap.mmap(file.fileno(), SIZE)
             faulthandler.enable(said)
             try:
                 yield
@@ -117,7 +121,7 @@ class Busy:
 
     def _note(self, marks: bytes) -> None:
         self._crashed.mkdir(mode=0o700, exist_ok=True)
-        found = {marks[at : at + SLOT].rstrip(b"\0") for at in (LOOP, THREAD, LOADING) if marks[at]}
+        found = {marks[at : at + SLOT].rstrip(b"\0") for at in PLACES if marks[at]}
         for each in found:
             name = each.decode().replace(" ", ".")
             (self._crashed / f"{name}.{os.urandom(4).hex()}").touch()

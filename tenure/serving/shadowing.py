@@ -19,6 +19,7 @@ from tenure.predictions import PredictionLog
 from tenure.records import Slot
 from tenure.serving.asks import Ask
 from tenure.serving.computing import compute_jointly
+from tenure.serving.crashes import SHADOW, SIZE, SLOT, Marks, mark_of
 from tenure.serving.entries import entry, logged_version
 from tenure.serving.standing import Reference, Standing
 from tenure.serving.tallying import Tally
@@ -39,6 +40,7 @@ class Mirror:
         answer: asks a version and logs what it says; raises whatever it raises.
         is_idle: says whether no request is under way.
         tally: counts what the shadow answered and failed.
+        marks: returns where it is written what this process is busy with, should it crash.
 
     Attributes:
         mirrored: requests that a shadow was asked.
@@ -53,12 +55,13 @@ class Mirror:
         answer: Callable[[Reference, Ask], object],
         is_idle: Callable[[], bool],
         tally: Tally,
+        marks: Callable[[], Marks] = lambda: bytearray(SIZE),
         most_asks: int = MOST_ASKS,
         most_rows: int = MOST_ROWS,
     ) -> None:
         self.mirrored = self.dropped = self.unfit = 0
         self._standing, self._answer = standing, answer
-        self._is_idle, self._tally = is_idle, tally
+        self._is_idle, self._tally, self._marks = is_idle, tally, marks
         self._most_asks, self._most_rows = most_asks, most_rows
         self._waiting: deque[tuple[str, tuple[str, ...], Ask]] = deque()
         self._rows = 0
@@ -127,6 +130,8 @@ class Mirror:
             self.unfit += 1
             return
         self.mirrored += 1
+        marks = self._marks()
+        marks[SHADOW : SHADOW + SLOT] = mark_of(model, shadow.version, shadow.epoch)
         try:
             self._answer(shadow, ask)
         except Exception as error:  # noqa: BLE001 - whatever a shadow does, the champion answers
@@ -135,6 +140,8 @@ class Mirror:
             _log.debug("shadow version %s of '%s' raised %s", shadow.version, model, kind)
         else:
             self._tally.answered(shadow)
+        finally:
+            marks[SHADOW] = 0
 
 
 def answer_unseen(log: PredictionLog, shadow: Reference, ask: Ask) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tenure.records import Column, Slot
+from tenure.serving import crashes
 from tenure.serving.asks import Ask
 from tenure.serving.shadowing import Mirror
 from tenure.serving.standing import Reference, Standing
@@ -154,6 +155,17 @@ def test_a_shadow_that_takes_other_columns_is_not_asked(put_on) -> None:
     while not stage.mirror.unfit:
         assert not stage.done.acquire(timeout=0.005)
     assert (stage.asked, stage.mirror.mirrored) == ([], 0)
+
+
+def test_what_crashes_the_process_is_named_while_it_is_asked(put_on) -> None:
+    marks, seen = bytearray(crashes.SIZE), []
+    stage = put_on(lambda: seen.append(bytes(marks[crashes.SHADOW :])))
+    stage.mirror._marks = lambda: marks
+    stage.mirror.mirror(CHAMPION, ask())
+    stage.wait(1)
+    stage.mirror.stop()
+    assert seen == [crashes.mark_of("fraud", 8, 1)]
+    assert marks[crashes.SHADOW] == 0
 
 
 def test_stopping_does_not_wait_for_a_shadow_that_hangs() -> None:
