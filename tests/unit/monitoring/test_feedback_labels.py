@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from tenure import predictions
 from tenure.predictions.feedback import LABEL, OVERRIDE, FeedbackSpool, Said, feedback_spool
+from tenure.serving import build_app
 from tests.unit.monitoring.test_windows import at, days, in_office_since
 from tests.unit.monitoring.watching import log, measure, rows
+from tests.unit.serving.lives import client_of
 
 
 @pytest.fixture
@@ -84,3 +87,35 @@ def test_a_spec_may_name_feedback_as_the_only_source(logged):
     tell(logged, 200)
     [again] = logged.read()
     assert again.labelled_rows == 200
+
+
+def test_from_a_prediction_over_feedback_to_the_readings_coverage(watched):
+    """A server predicts, is told what became of half of it, and the next reading knows."""
+    watched.watch(monitoring={"window": {"days": 1}})
+    since, frame = in_office_since(watched.workspace), rows(160, 7)
+    app = build_app(watched.workspace)
+    app.core.router.look()
+    given = frame[["a", "b", "c", "kind", "still"]].astype({"kind": str})
+    said = call(app, ":predict", {"instances": given.to_dict(orient="records")})
+    truth = frame["y"].tolist()
+    labels = [{"id": one, "label": truth[place]} for place, one in enumerate(said["ids"][:80])]
+    assert call(app, ":feedback", {"labels": labels})["labels"] == 80
+    app.core.log.close()
+    app.core.close()
+    assert predictions.carry(watched.workspace).rows == 160
+    at(watched, since + days(1.1))
+    [reading] = watched.read()
+    assert (reading.rows, reading.labelled_rows) == (160, 80)
+    assert measure(reading, "label_coverage_share").value == 0.5
+    right = sum(map(int.__eq__, said["predictions"][:80], truth[:80]))
+    assert measure(reading, "metric:accuracy").value == pytest.approx(right / 80)
+
+
+def call(app, verb, body):
+    async def go():
+        async with client_of(app) as client:
+            return await client.post(f"/v1/models/fraud{verb}", json=body)
+
+    answer = asyncio.run(go())
+    assert answer.status_code in (200, 202), answer.text
+    return answer.json()
