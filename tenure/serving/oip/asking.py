@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -305,4 +306,11 @@ def _plain(text: str, what: str) -> str:
 
 
 def _row_ids(request_id: str, rows: int) -> list[str]:
-    return [request_id] if rows == 1 else [f"{request_id}-{row}" for row in range(rows)]
+    if rows == 1:
+        return [request_id]
+    return [request_id + place for place in _places(rows)]
+
+
+@lru_cache(maxsize=16)
+def _places(rows: int) -> tuple[str, ...]:
+    return tuple(f"-{row}" for row in range(rows))

@@ -118,7 +118,7 @@ class V2Door:
                 return _said({"live": True})
             case "/v2/health/ready":
                 only(request.method, "GET", "HEAD")
-                return self._ready()
+                return self._ready(request)
             case "/v2/repository/index":
                 only(request.method, "POST")
                 return await self._index(request)
@@ -127,7 +127,7 @@ class V2Door:
             raise Problem(400, "ledger-decides", ledger_decides())
         raise Problem(404, "no-route", "There is no such model, version or address below /v2.")
 
-    def _ready(self) -> Answer:
+    def _ready(self, request: Request) -> Answer:
         core = self._core
         reasons = core.router.standing.reasons()
         if core.is_draining:
@@ -135,7 +135,10 @@ class V2Door:
         if core.router.standing.is_ready and not core.is_draining:
             return _said({"ready": True})
         detail = " ".join(reasons) or "Not every champion is in memory yet."
-        status, headers, body = _said({"ready": False, "error": detail}, 503)
+        # A probe needs no key; to who has none, why is not said.
+        is_stranger = getattr(request.caller, "is_stranger", False)
+        said = {"ready": False} if is_stranger else {"ready": False, "error": detail}
+        status, headers, body = _said(said, 503)
         return status, [*headers, retry_after(1)], body
 
     async def _index(self, request: Request) -> Answer:
