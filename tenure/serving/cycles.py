@@ -31,8 +31,7 @@ class Cycle(RequestResponseCycle):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(message_event=None, **kwargs)  # type: ignore[arg-type]
-        self.is_late = False
-        self._is_fresh = False
+        self.is_late = self._is_fresh = False
         self._waiter: asyncio.Future[None] | None = None
 
     @staticmethod
@@ -76,7 +75,7 @@ class Cycle(RequestResponseCycle):
             self.keep_alive = False
             headers = [*(each for each in headers if each != CLOSE), CLOSE]
         for name, value in (*self.default_headers, *headers):
-            parts += (name, b": ", value, b"\r\n")
+            parts.append(b"%s: %s\r\n" % (name, value))
             lines += 1
         parts.append(b"content-length: %d\r\n\r\n" % len(body))
         head = b"".join(parts)
