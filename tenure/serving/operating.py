@@ -10,6 +10,7 @@ import argparse
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from tenure.workspace import Workspace
 if TYPE_CHECKING:
     from tenure.records import Assignment
     from tenure.serving.application import Application
+    from tenure.serving.compiled import Answering
     from tenure.serving.runtime import Runtime
 
     Load = Callable[[Assignment], Runtime]
@@ -139,6 +141,26 @@ class Options:
         return {"ssl_certfile": self.tls_cert, "ssl_keyfile": self.tls_key}
 
 
+class _Plan:
+    """A plan in memory, and what was counted of its comparisons so far."""
+
+    def __init__(self, answering: weakref.ref[Answering], runtime: Runtime) -> None:
+        self.answering = answering
+        self._labels = {"model": runtime.model, "version": str(runtime.version)}
+        self._compared = self._differed = 0
+
+    def count(self, metrics: Metrics) -> None:
+        found = self.answering()
+        if found is None:
+            return
+        compared, differed = found.compared, found.differed
+        if compared > self._compared:
+            metrics.count("compared", compared - self._compared, **self._labels)
+        if differed > self._differed:
+            metrics.count("disagreed", differed - self._differed, **self._labels)
+        self._compared, self._differed = compared, differed
+
+
 class Operations:
     """What one process has beside its core.
 
@@ -160,6 +182,7 @@ class Operations:
         self.guarding = Guarding(workspace, self.metrics)
         self._file = MetricsFile(workspace, self.metrics)
         self._watching: Watching | None = None
+        self._plans: list[_Plan] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="tenure-operations", daemon=True)
 
@@ -194,6 +217,8 @@ class Operations:
             runtime = guarded(assignment)
             seconds = time.perf_counter() - began_at
             self.metrics.loaded(runtime.model, runtime.version, seconds)
+            if runtime.compiled is not None:
+                self._plans.append(_Plan(weakref.ref(runtime.compiled), runtime))
             return runtime
 
         return counted
@@ -223,11 +248,18 @@ class Operations:
             self._watching.close()
         self._file.write()
 
+    def count_plans(self) -> None:
+        """Count what was compared of the plans in memory since the last time."""
+        for plan in self._plans:
+            plan.count(self.metrics)
+        self._plans = [plan for plan in self._plans if plan.answering() is not None]
+
     def _beat(self) -> None:
         while not self._stop.wait(EVERY_S):
             try:
                 self.access.look()
                 self.guarding.look()
+                self.count_plans()
                 self._file.write()
             except Exception:  # noqa: BLE001
                 # Who stops here follows no revoked key any more; it says so and goes on.

@@ -18,14 +18,9 @@ COUNTERS = {
     "flagged": "Rows that a guard rule found something about.",
     "refused": "Requests that a guard rule refused.",
     "fell_back": "Requests that the fallback answered because of a guard rule.",
-    "compared": "Rows whose compiled answer was compared with scikit-learn's.",
-    "disagreed": "Times that a compiled plan was given up after a comparison.",
-    "shadow_answered": "Requests that were answered a second time by a shadow.",
-    "shadow_dropped": "Requests that a shadow did not get because it was too slow.",
-    "log_refused": "Requests that were refused because they could not be logged.",
+    "compared": "Answers of a plan that were compared with scikit-learn's.",
+    "disagreed": "Times that a plan was given up after such a comparison.",
     "feedback": "Labels and overrides that were taken.",
-    "bad_keys": "Requests with no key, a bad one, or one for something else.",
-    "left": "Requests whose client left before the answer.",
 }
 """What `Metrics.count` takes, by name, and its help."""
 
@@ -33,14 +28,9 @@ _NAMES = {
     "flagged": "tenure_guard_flagged_rows_total",
     "refused": "tenure_guard_refused_requests_total",
     "fell_back": "tenure_guard_fallback_requests_total",
-    "compared": "tenure_plan_compared_rows_total",
+    "compared": "tenure_plan_compared_total",
     "disagreed": "tenure_plan_fell_back_total",
-    "shadow_answered": "tenure_shadow_requests_total",
-    "shadow_dropped": "tenure_shadow_dropped_total",
-    "log_refused": "tenure_prediction_log_refused_requests_total",
     "feedback": "tenure_feedback_total",
-    "bad_keys": "tenure_access_refused_total",
-    "left": "tenure_requests_abandoned_total",
 }
 
 _SERIES = ("door", "model", "version", "slot", "code")
@@ -115,6 +105,13 @@ def _standing(statuses: list[ServerStatus]) -> Iterator[str]:
     name = "tenure_prediction_log_dropped_rows_total"
     yield from _head(name, "counter", "Predictions that are not in the log: the disk was too slow.")
     yield _line(name, (), sum(each.dropped for each in statuses))
+    shadowed = {
+        "tenure_shadow_requests_total": ("mirrored", "Requests that a shadow was asked as well."),
+        "tenure_shadow_dropped_total": ("dropped", "Requests that a shadow was too slow for."),
+    }
+    for name, (key, text) in shadowed.items():
+        yield from _head(name, "counter", text)
+        yield _line(name, (), sum(each.shadowed.get(key, 0) for each in statuses))
     name = "tenure_model_processes"
     yield from _head(name, "gauge", "Processes in which a version serves, by epoch.")
     serving: dict[tuple[Any, ...], int] = {}

@@ -91,6 +91,7 @@ def test_what_processes_serve_is_said_of_them_together() -> None:
     two = ServerStatus(
         pid=2, started=0.0, address="", at="", is_ready=False, is_draining=False,
         obstacles={"fraud": {"version": 3, "epoch": 9, "reason": "x"}}, dropped=1,
+        shadowed={"mirrored": 7, "dropped": 2, "unfit": 0},
     )  # fmt: skip
     found = said(Metrics().snapshot(), [one, two])
     assert (found["tenure_processes"], found["tenure_processes_ready"]) == (2, 1)
@@ -98,6 +99,8 @@ def test_what_processes_serve_is_said_of_them_together() -> None:
     assert found[serving] == 1
     assert found['tenure_model_obstacles{model="fraud"}'] == 1
     assert found["tenure_prediction_log_dropped_rows_total"] == 5
+    assert found["tenure_shadow_requests_total"] == 7
+    assert found["tenure_shadow_dropped_total"] == 2
 
 
 def test_labels_cannot_break_a_line() -> None:

@@ -11,12 +11,16 @@ import httpx
 import pytest
 
 from tenure.predictions.feedback import LABEL, OVERRIDE, read_feedback
+from tenure.registry import open_ledger
 from tenure.serving import build_app
 from tenure.serving.access import Access
 from tenure.serving.admin import ROUTES, AdminApplication
 from tenure.serving.application import Application
+from tenure.serving.compiled import settle
 from tenure.serving.hosts import allowed_hosts
 from tenure.serving.keys import Role, add_key
+from tenure.serving.loading import version_loader
+from tenure.serving.operating import Operations, Options
 from tenure.workspace import Workspace
 from tests.unit.serving import lives
 from tests.unit.serving.lives import ROW
@@ -238,3 +242,22 @@ def other(app: Application) -> int:
 @pytest.fixture(autouse=True)
 def _nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+def test_loads_and_comparisons_of_plans_are_counted_once(place: Workspace) -> None:
+    operations = Operations(place, "127.0.0.1", Options())
+    slot = open_ledger(place).slot("fraud")
+    assert slot is not None
+    runtime = operations.loader(version_loader(place))(slot)
+    columns = {name: [value] for name, value in ROW.items()}
+    for _ in range(3):
+        runtime.answer(columns, 1, probabilities=True)
+    settle()
+    for _ in range(2):
+        operations.count_plans()
+    assert runtime.compiled is not None
+    assert runtime.compiled.compared > 0
+    assert operations.metrics.counters == {
+        ("compared", (("model", "fraud"), ("version", "1"))): runtime.compiled.compared
+    }
+    assert [model for model, *_ in operations.metrics.snapshot()["loads"]] == ["fraud"]
