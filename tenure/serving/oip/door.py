@@ -30,6 +30,7 @@ _NAME, _VERSION = r"[a-z][a-z0-9-]{0,47}", r"[1-9]\d{0,8}"
 _MODEL = re.compile(
     rf"/v2/models/({_NAME})(?:/versions/({_VERSION}))?(?:/(ready|infer))?", re.ASCII
 )
+_ELSEWHERE = re.compile(rf"/v1/models/({_NAME}/versions/{_VERSION}):predict", re.ASCII)
 _CHANGE = re.compile(r"/v2/repository/models/[^/]+/(?:load|unload)")
 _MANY_ROUTES = 1_000
 _MEDIA = frozenset({b"application/json", b"application/octet-stream"})
@@ -166,7 +167,15 @@ class V2Door:
 def refuse(problem: Problem) -> Answer:
     """Return a problem as the protocol says it: one sentence."""
     status = 400 if problem.status == 422 else problem.status
-    return status, [_JSON, *problem.headers], orjson.dumps({"error": problem.detail})
+    if status != 410:
+        return status, [_JSON, *problem.headers], orjson.dumps({"error": problem.detail})
+    # Who asked here reads the successor's address here.
+    headers = [(name, _here(value.decode()).encode()) for name, value in problem.headers]
+    return status, [_JSON, *headers], orjson.dumps({"error": _here(problem.detail)})
+
+
+def _here(text: str) -> str:
+    return _ELSEWHERE.sub(r"/v2/models/\1/infer", text)
 
 
 def is_name(text: str) -> bool:
