@@ -82,10 +82,12 @@ def _measure(count_fitted: int, repeats: int) -> None:
     rows, labels = make_rows(count_fitted)
     ratios: dict[str, dict[int, float]] = {}
     one_row: dict[str, float] = {}
+    serves_many: dict[str, bool] = {}
     print(f"{'CPU us':14}{'rows':>6}{'scikit-learn':>14}{'plan':>10}{'times less':>12}")
     for name, model in make_models().items():
         model.fit(rows, labels)
-        plan, said = _compiled(model, rows)
+        plan, most_rows, said = _compiled(model, rows)
+        serves_many[name] = most_rows is None or most_rows >= MANY
         ratios[name] = {}
         for count in (1, MANY):
             theirs, ours = _measured(model, plan, rows.iloc[:count], repeats)
@@ -98,11 +100,12 @@ def _measure(count_fitted: int, repeats: int) -> None:
     aim("plans.logistic_thousand_rows_times_less", ratios["logistic"][MANY], ">=", 4)
     for name in ("forest_100", "boosting_200"):
         aim(f"plans.{name}_one_row_times_less", ratios[name][1], ">=", 10)
-        # What is asked for that many rows is whichever was measured to be quicker.
-        aim(f"plans.{name}_thousand_rows_times_less", max(1.0, ratios[name][MANY]), ">=", 1)
+        # With so many rows the estimator itself serves, unless the plan was timed to be quicker.
+        ratio = ratios[name][MANY] if serves_many[name] else 1.0
+        aim(f"plans.{name}_thousand_rows_times_less_as_served", ratio, ">=", 0.9)
 
 
-def _compiled(model: Any, rows: pd.DataFrame) -> tuple[Plan, str]:
+def _compiled(model: Any, rows: pd.DataFrame) -> tuple[Plan, int | None, str]:
     begun = time.process_time()
     ready = ready_by(COLUMNS, cast)
     kept = compiled(model, rows, COLUMNS, (0, 1), "classification", ready, tolerance=1e-9)
@@ -114,7 +117,7 @@ def _compiled(model: Any, rows: pd.DataFrame) -> tuple[Plan, str]:
         f"made and judged in {spent:.2f} CPU s on {kept.agreement.rows:,} rows, largest difference "
         f"{kept.agreement.max_difference:.1e}, {len(kept.content):,} bytes, serves {most} rows"
     )
-    return unpack(kept.content), said
+    return unpack(kept.content), kept.most_rows, said
 
 
 def _measured(model: Any, plan: Plan, rows: pd.DataFrame, repeats: int) -> tuple[float, float]:

@@ -64,8 +64,9 @@ def _odd(kind: str, seen: Sequence[Any]) -> list[Any]:
         return [None, "", " ", "\x00 unseen", "é" * 40]
     if kind == "bool":
         return [None, True, False]
-    known = [value for value in map(plain, seen) if value is not None]
-    low, high = (min(known), max(known)) if known else (0, 0)
+    known = np.asarray(seen, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
     wide = max(high - low, 1)
     ends = [None, low, high, 0, -1, 1, low - wide, high + wide]
     return [*ends, -(2**53), 2**53] if kind == "int64" else [*ends, -0.0, 5e-324, -1e30, 1e30, 1e39]

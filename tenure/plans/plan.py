@@ -67,6 +67,11 @@ class Plan:
 
     def answer_many(self, columns: Columns, rows: int, *, probabilities: bool) -> Found:
         """Return what `answer` does, by NumPy whatever the number of rows."""
+        # What overflows is not finite, and is declined.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._answer_many(columns, rows, probabilities)
+
+    def _answer_many(self, columns: Columns, rows: int, probabilities: bool) -> Found:
         scores = self._scores(columns, rows)
         if not np.isfinite(scores).all():
             raise Declined("a number that is not finite")

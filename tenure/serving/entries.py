@@ -36,7 +36,7 @@ def logged_version(runtime: Runtime) -> LoggedVersion:
 def is_treated(runtime: Runtime) -> bool:
     """Say whether the log may only hold what was made of the columns that arrive."""
     data = runtime.rules.data
-    return data is not None and bool(data.treat)
+    return data is not None and any(column.name in data.treat for column in runtime.asked)
 
 
 def entry(
