@@ -99,7 +99,7 @@ def workspace_with(models: list[Served], root: Path, *, compiled: bool) -> None:
         (root / name).mkdir(parents=True)
     workspace = open_workspace(root, project=PROJECT)
     for model in models:
-        text = SPEC.format(name=model.name, compiled=str(compiled).lower())
+        text = SPEC.format(name=model.name, compiled="{}" if compiled else "false")
         (workspace.models_folder / f"{model.name}.yaml").write_text(text)
         spec = open_store(workspace).put_json(frozen(load_spec(model.name, workspace)))
         object_, size, names = dump_estimator(model.estimator, workspace)

@@ -47,7 +47,7 @@ def furnish(root: Path) -> tuple[Workspace, list[Asked]]:
 
 
 def _furnish(model: Served, workspace: Workspace) -> Asked:
-    text = SPEC.format(name=model.name, compiled="true")
+    text = SPEC.format(name=model.name, compiled="{}")
     (workspace.models_folder / f"{model.name}.yaml").write_text(text)
     spec = open_store(workspace).put_json(frozen(load_spec(model.name, workspace)))
     rows = model.rows.head(ROWS)
