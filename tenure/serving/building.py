@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import partial
 
@@ -22,6 +23,8 @@ from tenure.serving.shadowing import Mirror, answer_unseen
 from tenure.serving.v1 import V1Door
 from tenure.spec import model_names
 from tenure.workspace import Workspace
+
+_SETTLE_S = 120.0
 
 
 def build_app(
@@ -86,7 +89,7 @@ def build_app(
         core,
         [V2Door(core), V1Door(core), Site(core, workspace.pages), GuideDoor(core, options.scheme)],
         hosts=allowed_hosts(host, allow_hosts),
-        started=lambda: _start(router, log, reporter, mirror, operations),
+        started=lambda: _start(router, log, reporter, mirror, operations, is_shared),
         stopped=lambda: _stop(router, log, reporter, mirror, operations),
     )
     operations.attach(app)
@@ -105,13 +108,31 @@ def _bracketed(host: str) -> str:
 
 
 def _start(
-    router: Router, log: PredictionLog, reporter: Reporter, mirror: Mirror, operations: Operations
+    router: Router,
+    log: PredictionLog,
+    reporter: Reporter,
+    mirror: Mirror,
+    operations: Operations,
+    is_shared: bool,
 ) -> None:
     operations.start()
     reporter.start(router)
     log.start()
     router.start()
     mirror.start()
+    if is_shared:
+        _settle(router)
+
+
+def _settle(router: Router) -> None:
+    # Others answer at this address meanwhile: one that has nothing yet shall take nobody from them.
+    until = time.monotonic() + _SETTLE_S
+    while time.monotonic() < until:
+        now = router.standing
+        wanted = {model for model, each in now.wanted.items() if each.version is not None}
+        if now.ledger or (now.looked and wanted <= now.serving.keys() | now.obstacles.keys()):
+            return
+        time.sleep(0.05)
 
 
 def _stop(
