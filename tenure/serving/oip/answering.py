@@ -48,7 +48,9 @@ class Teller:
         head, headers = self.begun(outcome.reference)
         parts = [head]
         if outcome.flags is not None:
-            parts += (b',"flags":', orjson.dumps(outcome.flags.said()))
+            # A parameter is a scalar in the protocol, so the list travels as a text of JSON.
+            text = orjson.dumps(outcome.flags.said()).decode()
+            parts += (b',"flags":', orjson.dumps(text))
         if found.not_finite:
             # A null in JSON, a NaN in bytes, stands for each number that overflowed.
             parts.append(b',"not_finite":%d' % len(found.not_finite))
