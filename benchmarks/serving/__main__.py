@@ -174,7 +174,7 @@ def main() -> None:
     wanted = parser.parse_args()
     peers = [each for each in ALL if each.name in wanted.peers.split(",")]
     with tempfile.TemporaryDirectory(prefix="tenure-bench-") as folder:
-        served = [each for each in models.make() if each.name in wanted.models.split(",")]
+        served = models.make(tuple(wanted.models.split(",")))
         bench = Bench(Path(folder), wanted.seconds, served)
         models.keep_for_peers(served, bench.folder / "fitted")
         for peer in peers:

@@ -53,33 +53,49 @@ class Served:
     columns: tuple[Column, ...]
 
 
-def make() -> list[Served]:
-    """Return the three models, fitted."""
+def make(names: tuple[str, ...] = ("linear", "forest", "boosting")) -> list[Served]:
+    """Return the models of these names, fitted."""
+    made = {"linear": _linear, "forest": _forest, "boosting": _boosting}
+    return [made[name]() for name in names]
+
+
+def _linear() -> Served:
     draw = np.random.default_rng(11)
     mixed = pd.DataFrame({name: draw.normal(size=ROWS) for name in NUMBERS})
     for name in WORDS:
         mixed[name] = draw.choice([f"{name}-{value}" for value in range(12)], ROWS)
-    plain = pd.DataFrame({name: draw.normal(size=ROWS) for name in PLAIN})
     is_yes = draw.random(ROWS) < 1 / (1 + np.exp(-(mixed["n0"] + mixed["n1"] * mixed["n2"])))
-    is_up = draw.random(ROWS) < 1 / (1 + np.exp(-(plain["x0"] + plain["x1"] * plain["x2"])))
-    linear = make_pipeline(
+    fitted = make_pipeline(
         make_column_transformer(
             (StandardScaler(), list(NUMBERS)),
             (OneHotEncoder(handle_unknown="ignore"), list(WORDS)),
         ),
         LogisticRegression(max_iter=500),
     ).fit(mixed, is_yes)
-    forest = RandomForestClassifier(100, max_depth=12, random_state=0).fit(plain, is_up)
-    boosting = HistGradientBoostingClassifier(max_iter=200, random_state=0, early_stopping=False)
     words = [
         Column(name=name, type="category", categories=tuple(sorted(mixed[name].unique())))
         for name in WORDS
     ]
-    return [
-        Served("linear", linear, mixed, (*_floats(NUMBERS), *words)),
-        Served("forest", forest, plain, _floats(PLAIN)),
-        Served("boosting", boosting.fit(plain, is_up), plain, _floats(PLAIN)),
-    ]
+    return Served("linear", fitted, mixed, (*_floats(NUMBERS), *words))
+
+
+def _plain() -> tuple[pd.DataFrame, np.ndarray]:
+    draw = np.random.default_rng(12)
+    plain = pd.DataFrame({name: draw.normal(size=ROWS) for name in PLAIN})
+    chance = 1 / (1 + np.exp(-(plain["x0"] + plain["x1"] * plain["x2"])))
+    return plain, draw.random(ROWS) < chance.to_numpy()
+
+
+def _forest() -> Served:
+    plain, is_up = _plain()
+    fitted = RandomForestClassifier(100, max_depth=12, random_state=0).fit(plain, is_up)
+    return Served("forest", fitted, plain, _floats(PLAIN))
+
+
+def _boosting() -> Served:
+    plain, is_up = _plain()
+    boosting = HistGradientBoostingClassifier(max_iter=200, random_state=0, early_stopping=False)
+    return Served("boosting", boosting.fit(plain, is_up), plain, _floats(PLAIN))
 
 
 def _floats(names: tuple[str, ...]) -> tuple[Column, ...]:

@@ -61,7 +61,7 @@ class Soak:
         told_at = time.monotonic()
         while time.monotonic() < until:
             await asyncio.sleep(1.0)
-            sizes = [each.memory_info().rss for each in chaos.serving_workers(pid)]
+            sizes = [chaos.resident_bytes(each) for each in chaos.serving_workers(pid)]
             self.memory.append(max(sizes, default=0))
             if time.monotonic() - told_at > 30:
                 told_at = time.monotonic()

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psutil
@@ -78,12 +79,13 @@ async def fill_on(supervisor: int, chaos: Chaos, until: float) -> None:
 
 
 def serving_workers(supervisor: int) -> list[psutil.Process]:
-    """Return the processes that answer, without their helpers."""
-    return [
-        child
-        for child in psutil.Process(supervisor).children()
-        if any("tenure.serving" in part for part in child.cmdline())
-    ]
+    """Return the processes that answer, without their helpers and the dead."""
+    found = []
+    for child in psutil.Process(supervisor).children():
+        with suppress(psutil.NoSuchProcess):  # a zombie is one of these
+            if any("tenure.serving" in part for part in child.cmdline()):
+                found.append(child)
+    return found
 
 
 def _limit_files(supervisor: int, most: int) -> None:
@@ -93,3 +95,11 @@ def _limit_files(supervisor: int, most: int) -> None:
             resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (most, hard))
         except ProcessLookupError:
             continue
+
+
+def resident_bytes(worker: psutil.Process) -> int:
+    """Return how much memory a worker holds; 0 for one that has just died."""
+    try:
+        return worker.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0

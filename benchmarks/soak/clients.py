@@ -26,6 +26,7 @@ _BAD = (
     (b"not json", 422),
 )
 _CLOSE = 1e-9
+AGAIN = "asked again, its worker was gone"
 
 
 @dataclass
@@ -35,11 +36,13 @@ class Counts:
     Attributes:
         answered: the ids of answered predictions, with when they were answered.
         epochs: by model, each answer's epoch and when its request was begun.
+        repeated: the ids that were sent again: their first answer may be in the log as well.
     """
 
     kinds: Counter[str] = field(default_factory=Counter)
     answered: dict[str, float] = field(default_factory=dict)
     epochs: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    repeated: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -88,7 +91,7 @@ async def ask_on(port: int, asked: list[Asked], counts: Counts, until: float, se
             case "bad":
                 await _ask_badly(client, model, counts, draw)
             case "leave":
-                await _leave_early(client, model, row, counts)
+                await _leave_early(client, model, row, f"left{seed}-{number}", counts)
             case _:
                 name = f"s{seed}-{number}"
                 await _ask(client, model, row, kind, name, counts)
@@ -102,7 +105,10 @@ async def _ask(
 ) -> None:
     path, body = _v1(model, row, name) if kind == "v1" else _v2(model, row, name)
     begun = time.time()
+    again = counts.kinds[AGAIN]
     answer = await _patiently(client, path, body, counts)
+    if counts.kinds[AGAIN] > again:
+        counts.repeated.add(name)
     if answer is None:
         return
     status, content = answer
@@ -131,7 +137,7 @@ async def _patiently(
             return await client.ask(path, body)
         except (OSError, asyncio.IncompleteReadError):
             client.leave()
-            counts.kinds["asked again, its worker was gone"] += 1
+            counts.kinds[AGAIN] += 1
             await asyncio.sleep(0.02 * attempt)
     counts.kinds["FAILED, nobody answers"] += 1
     return None
@@ -147,8 +153,8 @@ async def _ask_badly(client: Client, model: Asked, counts: Counts, draw: random.
         counts.kinds["bad input refused"] += 1
 
 
-async def _leave_early(client: Client, model: Asked, row: int, counts: Counts) -> None:
-    path, body = _v1(model, row, "left")
+async def _leave_early(client: Client, model: Asked, row: int, name: str, counts: Counts) -> None:
+    path, body = _v1(model, row, name)
     try:
         await asyncio.wait_for(client.ask(path, body), 0.0005)
     except (TimeoutError, OSError, asyncio.IncompleteReadError):

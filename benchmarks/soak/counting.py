@@ -56,8 +56,13 @@ def lost(workspace: Workspace, models: list[str], counts: Counts, chaos: Chaos) 
         before_kills=len(killed),
         while_full=len(full - killed),
         unexplained=len(missing.keys() - killed - full),
-        twice=len(ids) - len(held),
+        twice=len(ids) - len(held) - _again(ids, counts.repeated),
     )
+
+
+def _again(ids: list[str], repeated: set[str]) -> int:
+    of = [name for name in ids if name in repeated]
+    return len(of) - len(set(of))
 
 
 def too_old(counts: Counts, chaos: Chaos) -> int:
