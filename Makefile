@@ -26,17 +26,17 @@ install: .venv/.installed
 demo: install
 	@$(BIN)/python -m examples.demo $(if $(KEEP),--keep)
 
-# These wait for servers and runners most of their time, and the others mostly compute: side by side
+# These wait for servers and runners much of their time, and the others mostly compute: side by side
 # they take little longer than the longer of the two.
-WAITING := tests/acceptance tests/contracts/test_zombies.py
+BESIDE := tests/acceptance tests/contracts tests/docs tests/deployments tests/unit/trial
 
 test: install
 	@mkdir -p build
-	@$(BIN)/python -m pytest --durations=20 $(WAITING) >build/acceptance.txt 2>&1 & \
+	@$(BIN)/python -m pytest --durations=20 $(BESIDE) >build/beside.txt 2>&1 & \
 	beside=$$!; trap "kill -INT $$beside 2>/dev/null" INT TERM; \
-	$(BIN)/python -m pytest --durations=20 $(addprefix --ignore=,$(WAITING)); code=$$?; \
-	echo "The acceptance tests, which ran beside these (live in build/acceptance.txt):"; \
-	wait $$beside || code=$$?; cat build/acceptance.txt; exit $$code
+	$(BIN)/python -m pytest --durations=20 $(addprefix --ignore=,$(BESIDE)); code=$$?; \
+	echo "The tests that ran beside these (live in build/beside.txt):"; \
+	wait $$beside || code=$$?; cat build/beside.txt; exit $$code
 
 check: lint types contracts
 
