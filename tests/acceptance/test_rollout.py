@@ -135,8 +135,13 @@ def logged(place: Workspace, model: str, slot: str) -> int:
 
 
 def walked(place: Workspace) -> str:
-    (one,) = rollouts.walk(place)
-    return one.did
+    """Let time act, as reconcile does each minute, until the step is decided."""
+
+    def did() -> str | None:
+        (one,) = rollouts.walk(place)
+        return None if one.did == "wait" else one.did
+
+    return until(did)
 
 
 def test_a_good_version_takes_over_and_nobody_reads_a_wrong_answer(
