@@ -88,6 +88,9 @@ class _Server:
         self.owner = os.getpid()
         self._lock = threading.Lock()
         quiet = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        # Arrow's own allocator reserves a gigabyte of addresses, and so much is all that a child
+        # may take: its trees would find none left.
+        quiet |= {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "tenure.registry.golden"],
             stdin=subprocess.PIPE,

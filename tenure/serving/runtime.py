@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,18 @@ from tenure.spec.treatment import treat_frame
 from tenure.workspace import Workspace
 
 Columns = Mapping[str, Sequence[Any]]
+
+
+_CLEAR = 1e-9
+_LIKELIEST = frozenset(
+    {
+        "sklearn.ensemble._forest.RandomForestClassifier",
+        "sklearn.ensemble._forest.ExtraTreesClassifier",
+        "sklearn.ensemble._gb.GradientBoostingClassifier",
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
+        "sklearn.linear_model._logistic.LogisticRegression",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +126,19 @@ class Runtime:
         Raises:
             BadRows: a column cannot be what the version was trained on.
         """
+        if not self._is_treated():
+            made = {each.name: _typed(columns[each.name], each) for each in self.features}
+            if all(values is not None for values in made.values()):
+                return pd.DataFrame(made)
         return self.treated(
             pd.DataFrame(
                 {column.name: _series(columns[column.name], column.type) for column in self.asked}
             )
         )
+
+    def _is_treated(self) -> bool:
+        data = self.rules.data
+        return data is not None and any(column.name in data.treat for column in self.features)
 
     def treated(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return rows as they arrive as the estimator's input.
@@ -142,8 +163,8 @@ class Runtime:
                 return np.asarray(self.estimator.predict(frame)), None
             first, last = _halves(self.estimator)
             ready = frame if first is None else first.transform(frame)
-            values = np.asarray(last.predict(ready))
-            return values, np.asarray(last.predict_proba(ready), dtype=float)
+            shares = np.asarray(last.predict_proba(ready), dtype=float)
+            return _labels(last, ready, shares), shares
 
     def _truth(self, columns: Columns, probabilities: bool) -> tuple[np.ndarray, Any]:
         return self._raw(self.frame(columns), probabilities=probabilities)
@@ -157,6 +178,41 @@ def _halves(estimator: Any) -> tuple[Any, Any]:
     if type(estimator) is not Pipeline or len(estimator) < 2:
         return None, estimator
     return estimator[:-1], estimator[-1]
+
+
+def _typed(values: Sequence[Any], column: Column) -> Any:
+    # What `cast` makes of checked values, without its questions; None where it is to be asked.
+    match column.type:
+        case "float64":
+            if isinstance(values, np.ndarray):
+                return values.astype("float64", copy=False)
+            return np.array([np.nan if value is None else value for value in values], "float64")
+        case "int64" | "bool" if isinstance(values, list) and None not in values:
+            return np.array(values, dtype=column.type)
+        case "category" if isinstance(values, list):
+            dtype, codes = _known(column.categories)
+            return pd.Categorical.from_codes(
+                [codes.get(value, -1) for value in values], dtype=dtype
+            )
+        case _:
+            return None
+
+
+@lru_cache(maxsize=4096)
+def _known(categories: tuple[str, ...]) -> tuple[pd.CategoricalDtype, dict[str, int]]:
+    dtype = pd.CategoricalDtype(pd.Index(categories, dtype="str"))
+    return dtype, {value: code for code, value in enumerate(categories)}
+
+
+def _labels(last: Any, ready: Any, shares: np.ndarray) -> np.ndarray:
+    # Of these very classes `predict` is the likeliest class, so asking it would be the same work
+    # once more. Where two are as likely as floats can tell, `predict` itself decides.
+    if type(last).__module__ + "." + type(last).__name__ not in _LIKELIEST or shares.shape[1] < 2:
+        return np.asarray(last.predict(ready))
+    two = np.partition(shares, -2, axis=1)[:, -2:]
+    if not (two[:, 1] - two[:, 0] > _CLEAR).all():
+        return np.asarray(last.predict(ready))
+    return last.classes_.take(shares.argmax(axis=1))
 
 
 def _series(values: Sequence[Any], kind: str) -> pd.Series:

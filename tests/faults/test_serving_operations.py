@@ -113,8 +113,9 @@ def test_keys_counts_and_feedback_of_one_running_server(place: Workspace, boot: 
         return sum(int(each.split()[-1]) for each in mine if f'code="{code}"' in each)
 
     # A key file is followed within a second: until then some more were let in.
-    until(lambda: counted(200) == answered.count(200) and counted(403) == 1)
-    assert counted(401) == answered.count(401)
+    until(
+        lambda: [counted(code) for code in (200, 401, 403)] == [*map(answered.count, (200, 401)), 1]
+    )
     assert httpx.get(f"{server.address}/metrics", headers=reading).status_code == 403
     server.process.terminate()
     assert server.process.wait() == 0

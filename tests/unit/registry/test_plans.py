@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tenure.errors import ArtifactRefused, ObjectDamaged
@@ -44,6 +45,19 @@ def test_a_plan_is_kept_signed_and_read_back(workspace: Workspace) -> None:
     frame = lives.rows(1).assign(**dict.fromkeys("abcd", 0.5))
     assert values == estimator.predict(frame).tolist()
     assert shares[0] == pytest.approx(estimator.predict_proba(frame)[0], rel=0, abs=1e-9)
+
+
+def test_a_large_forest_finds_memory_for_its_plan_within_the_limits(workspace: Workspace) -> None:
+    from sklearn.ensemble import RandomForestClassifier
+
+    frame = lives.rows(3000)
+    by_chance = np.random.default_rng(2).integers(0, 2, len(frame))
+    forest = RandomForestClassifier(60, random_state=0).fit(frame, by_chance)
+    assert sum(tree.tree_.node_count for tree in forest.estimators_) > 60_000
+    lives.version(workspace, estimator=forest)
+    signed = manifest(workspace).plan
+    assert signed is not None
+    assert signed.kind == "trees"
 
 
 def test_a_spoiled_plan_is_no_plan(workspace: Workspace) -> None:

@@ -103,3 +103,32 @@ def test_a_request_is_treated_as_a_batch_is(workspace: Workspace) -> None:
     assert found["age"].tolist() == [40]
     assert str(found["born"][0])[:10] == "1979-01-01"
     assert "4711" not in str(found["customer"][0])
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_checked_values_become_the_frame_that_the_careful_way_makes(
+    workspace: Workspace, missing: bool
+) -> None:
+    made = runtime(workspace, lives.classifier())
+    columns = {
+        "amount": [1.5, None if missing else 2.0, 3],
+        "items": [1, None if missing else 2, -3],
+        "country": ["de", None if missing else "at", "unseen"],
+        "is_new": [True, False, True],
+    }
+    careful = cast(
+        pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()}),
+        lives.FEATURES,
+    )
+    pd.testing.assert_frame_equal(made.frame(columns), careful)
+
+
+def test_two_classes_that_are_as_likely_are_left_to_the_estimator(workspace: Workspace) -> None:
+    rows = lives.frame(40)
+    high = lives.target(rows) > 200
+    forest = make_pipeline(lives.encoded(), RandomForestClassifier(2, random_state=3))
+    forest.fit(rows, high)
+    shares = forest.predict_proba(rows)
+    assert (shares[:, 0] == shares[:, 1]).any()
+    found = runtime(workspace, forest).predict(rows, probabilities=True)
+    assert found.values == forest.predict(rows).tolist()
