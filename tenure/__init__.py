@@ -45,16 +45,19 @@ _HOMES = {
     "verify": "keeping",
 }
 
+_GROUPS = {"key": "keys", "quarantine": "quarantine", "rollout": "rolling"}
+"""Verbs with verbs of their own: modules that hold them."""
+
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"tenure.cli.{_HOMES[name]}"), name)
-    if name == "quarantine":
-        return importlib.import_module("tenure.cli.quarantine")
+    if name in _GROUPS:
+        return importlib.import_module(f"tenure.cli.{_GROUPS[name]}")
     if name == "open_workspace":
         return importlib.import_module("tenure.workspace").open_workspace
     raise AttributeError(f"module 'tenure' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted(["__version__", "open_workspace", "quarantine", *_HOMES])
+    return sorted(["__version__", "open_workspace", *_GROUPS, *_HOMES])

@@ -1,4 +1,6 @@
+from tenure.cli import keys as key  # noqa: F401
 from tenure.cli import quarantine as quarantine
+from tenure.cli import rolling as rollout  # noqa: F401
 from tenure.cli.checking import check as check
 from tenure.cli.controlling import approve as approve
 from tenure.cli.controlling import cases as cases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,11 +53,11 @@ class KeyView:
 def add(
     name: Annotated[str, typer.Argument(help="Whose key it is.", show_default=False)],
     role: Annotated[
-        list[str],
+        builtins.list[str],
         typer.Option("--role", help="predict, test, feedback, metrics or admin; again for more."),
     ],
     model: Annotated[
-        list[str] | None,
+        builtins.list[str] | None,
         typer.Option(
             "--model", help="Only for this model; again for more.", autocompletion=complete_models
         ),
@@ -109,7 +110,7 @@ def add(
     )
 
 
-def list_keys(
+def list(  # noqa: A001
     *, workspace: WorkspaceFolder = None, project: ProjectFolder = None
 ) -> tuple[KeyView, ...]:
     """List the keys of the prediction server, those that open nothing any more among them.
@@ -211,7 +212,7 @@ COMMANDS = {
             "tenure key add prometheus --role metrics --expires 90d",
         ),
     ),
-    "list": Command(function=list_keys, show=_show_list, examples=("tenure key list",)),
+    "list": Command(function=list, show=_show_list, examples=("tenure key list",)),
     "revoke": Command(
         function=revoke, show=_show_revoked, examples=("tenure key revoke 0123456789ab",)
     ),

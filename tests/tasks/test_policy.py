@@ -9,6 +9,7 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
+import tasks.carrying
 import tasks.evaluation
 import tasks.events
 import tasks.intake
@@ -17,6 +18,7 @@ import tasks.pages
 import tasks.reconciling
 import tasks.registry
 import tasks.retirement
+import tasks.rollouts
 import tasks.serving
 import tasks.telling
 import tasks.training
@@ -26,6 +28,8 @@ from tasks.policy import is_transient, retry_condition, telling_little
 from tenure.errors import Disturbed, LedgerBusy, StaleEpoch, TrainingSetRefused, Unforeseen
 
 MODULES = (
+    tasks.carrying,
+    tasks.rollouts,
     tasks.evaluation,
     tasks.events,
     tasks.intake,

@@ -60,6 +60,8 @@ ISSUE = {
     "show",
     "history",
     "quarantine",
+    "rollout",
+    "key",
     "verify",
     "backup",
     "restore-backup",
@@ -203,5 +205,5 @@ def test_the_shell_completes_verbs_and_models(shell: Shell) -> None:
         )
         return done.stdout.split()
 
-    assert complete("tenure roll", 1) == ["rollback"]
+    assert complete("tenure roll", 1) == ["rollback", "rollout"]
     assert complete("tenure show fr", 2) == ["fraud"]

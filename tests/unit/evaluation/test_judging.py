@@ -110,7 +110,7 @@ def test_in_a_tier_with_approvals_the_winner_waits_for_a_person(house):
     judged = house.night()
     assert judged.verdict is GateVerdict.FIRST
     assert not judged.promotes
-    assert "a person says so" in judged.reason
+    assert "once people approve" in judged.reason
 
 
 def test_the_same_candidate_again_ties_with_itself(house):
