@@ -184,9 +184,10 @@ def _typed(values: Sequence[Any], column: Column) -> Any:
     # What `cast` makes of checked values, without its questions; None where it is to be asked.
     match column.type:
         case "float64":
-            if isinstance(values, np.ndarray):
-                return values.astype("float64", copy=False)
-            return np.array([np.nan if value is None else value for value in values], "float64")
+            if not isinstance(values, np.ndarray):
+                values = [np.nan if value is None else value for value in values]
+            numbers = np.asarray(values, dtype="float64")
+            return None if np.isinf(numbers).any() else numbers
         case "int64" | "bool" if isinstance(values, list) and None not in values:
             return np.array(values, dtype=column.type)
         case "category" if isinstance(values, list):
