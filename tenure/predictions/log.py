@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenure.predictions.frames import ENDING, is_being_written, read_frames
 from tenure.predictions.parquet import write_table
+from tenure.predictions.schema import entries_of
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -147,8 +148,8 @@ def _parts(source: Any, file: Path) -> list[_Part]:
         match line["kind"]:
             case "version":
                 parts.setdefault(key, _Part(file.stem, line, []))
-            case "answered":
-                parts[key].entries.append(line)
+            case "many" | "answered":
+                parts[key].entries.extend(entries_of(line, parts[key].line))
             case _:
                 raise ValueError(f"spool file {file.name} holds a line of kind {line['kind']!r}")
     return [part for part in parts.values() if part.entries]

@@ -1,7 +1,6 @@
 """What does the prediction log keep of an answered request?
 
-One entry a request, with a list over its rows; one line a version that says of which types the
-lists are. Inputs are what the model was given: treated, without the columns that the spec leaves
+One entry a request; one line a version that says of which types its entries are. Inputs are what the model was given: treated, without the columns that the spec leaves
 out.
 """
 
@@ -21,19 +20,28 @@ class LoggedVersion:
     Attributes:
         inputs: the columns that are logged, with their types; empty if the spec logs none.
         classes: the labels in the order of probabilities; empty for regression.
-        known: by logged column that has them, its categories; the log holds no other ones, which
-            may be anything that a client wrote.
+        names: of the logged columns.
+        known: by place among the logged columns, the categories of one that has any; the log holds
+            no other ones, which may be anything that a client wrote.
     """
 
     model: str
     version: int
     inputs: tuple[Column, ...]
     classes: tuple[Any, ...]
-    known: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    known: tuple[tuple[int, frozenset[str | None]], ...] = field(
+        init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
-        """Note the categories."""
-        known = {each.name: frozenset(each.categories) for each in self.inputs if each.categories}
+        """Note names and categories, which each entry needs."""
+        known = tuple(
+            (place, frozenset((*each.categories, None)))
+            for place, each in enumerate(self.inputs)
+            if each.categories
+        )
+        object.__setattr__(self, "names", tuple(each.name for each in self.inputs))
         object.__setattr__(self, "known", known)
 
 
@@ -80,28 +88,95 @@ def version_line(of: LoggedVersion) -> dict[str, Any]:
     }
 
 
-def entry_line(answered: Answered) -> dict[str, Any]:
-    """Return the line of one answered request."""
-    line = {
-        "kind": "answered",
-        "model": answered.of.model,
-        "version": answered.of.version,
-        "epoch": answered.epoch,
-        "slot": answered.slot,
-        "at_us": answered.at_us,
-        "ids": answered.ids,
-        "inputs": None if answered.inputs is None else _inputs(answered.of, answered.inputs),
-        "predictions": answered.predictions,
-        "probabilities": answered.probabilities,
-        "latency_us": answered.latency_us,
+def lines_of(entries: Sequence[Answered]) -> list[dict[str, Any]]:
+    """Return the lines of some answered requests, one a version, in the order they came.
+
+    An entry is a list without names: an entry a request is written thousands of times a second, and
+    by whom requests wait for. Of one row the values stand by themselves, of others in lists.
+    """
+    lines: dict[int, dict[str, Any]] = {}
+    for each in entries:
+        line = lines.get(id(each.of))
+        if line is None:
+            of = each.of
+            line = {"kind": "many", "model": of.model, "version": of.version, "entries": []}
+            lines[id(of)] = line
+        line["entries"].append(_one_row(each) if len(each.ids) == 1 else _rows(each))
+    return list(lines.values())
+
+
+def _one_row(answered: Answered) -> list[Any]:
+    given, of = answered.inputs, answered.of
+    row = None
+    if given is not None:
+        row = [given[name][0] for name in of.names]
+        for place, categories in of.known:
+            if row[place] not in categories:
+                row[place] = None
+    shares, flags = answered.probabilities, answered.flags
+    return [
+        answered.epoch,
+        answered.slot,
+        answered.at_us,
+        answered.latency_us,
+        answered.ids[0],
+        row,
+        answered.predictions[0],
+        None if shares is None else shares[0],
+        None if flags is None else flags[0],
+    ]
+
+
+def _rows(answered: Answered) -> list[Any]:
+    given, of = answered.inputs, answered.of
+    columns: list[Sequence[Any]] | None = None
+    if given is not None:
+        columns = [given[name] for name in of.names]
+        for place, categories in of.known:
+            columns[place] = [each if each in categories else None for each in columns[place]]
+    return [
+        answered.epoch,
+        answered.slot,
+        answered.at_us,
+        answered.latency_us,
+        answered.ids,
+        columns,
+        answered.predictions,
+        answered.probabilities,
+        answered.flags,
+    ]
+
+
+def entries_of(line: Mapping[str, Any], described: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries of a line by name, a list over its rows each; the inverse of `lines_of`.
+
+    Args:
+        line: as it was written.
+        described: the line of its version.
+    """
+    if line["kind"] == "answered":  # one a line, as it was written before
+        return [dict(line)]
+    names = [name for name, _ in described["inputs"]]
+    return [_named(entry, names, line) for entry in line["entries"]]
+
+
+def _named(entry: Sequence[Any], names: Sequence[str], line: Mapping[str, Any]) -> dict[str, Any]:
+    epoch, slot, at_us, latency_us, ids, inputs, predictions, shares, flags = entry
+    if isinstance(ids, str):
+        ids, predictions = [ids], [predictions]
+        inputs = None if inputs is None else [[value] for value in inputs]
+        shares = None if shares is None else [shares]
+        flags = None if flags is None else [flags]
+    found = {
+        "model": line["model"],
+        "version": line["version"],
+        "epoch": epoch,
+        "slot": slot,
+        "at_us": at_us,
+        "latency_us": latency_us,
+        "ids": ids,
+        "inputs": None if inputs is None else dict(zip(names, inputs, strict=True)),
+        "predictions": predictions,
+        "probabilities": shares,
     }
-    if answered.flags is not None:
-        line["flags"] = answered.flags
-    return line
-
-
-def _inputs(of: LoggedVersion, given: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-    inputs = {column.name: given[column.name] for column in of.inputs}
-    for name, categories in of.known.items():
-        inputs[name] = [value if value in categories else None for value in inputs[name]]
-    return inputs
+    return found if flags is None else {**found, "flags": flags}

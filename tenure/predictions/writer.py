@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tenure.predictions.frames import FrameFile
-from tenure.predictions.schema import Answered, LoggedVersion, entry_line, version_line
+from tenure.predictions.schema import Answered, LoggedVersion, lines_of, version_line
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class PredictionLog:
         named = {id(each.of): each.of for each in entries}.values()
         fresh = list(dict.fromkeys(each for each in named if each not in self._described))
         lines: list[dict[str, Any]] = [version_line(each) for each in fresh]
-        lines += [entry_line(each) for each in entries]
+        lines += lines_of(entries)
         self._file.append(lines)
         self._described.update(fresh)
         self._unsynced_since = self._unsynced_since or time.monotonic()

@@ -16,7 +16,7 @@ import yaml
 from tenure import monitoring, predictions
 from tenure.predictions import Answered, LoggedVersion
 from tenure.predictions.frames import FrameFile
-from tenure.predictions.schema import entry_line, version_line
+from tenure.predictions.schema import lines_of, version_line
 from tenure.records import Column, Measure, Reading
 from tenure.registry import close_ledger, open_ledger
 from tenure.workspace import Workspace, open_workspace
@@ -156,7 +156,7 @@ def log(
         )
         for place in range(len(frame))
     ]
-    file.append([version_line(of), *map(entry_line, entries)])
+    file.append([version_line(of), *lines_of(entries)])
     file.close()
     return made
 

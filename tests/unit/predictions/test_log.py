@@ -15,7 +15,7 @@ import pytest
 from tenure import predictions
 from tenure.predictions import Answered, LoggedVersion, LogLimits, PredictionLog, parquet
 from tenure.predictions.frames import FrameFile
-from tenure.predictions.schema import entry_line, version_line
+from tenure.predictions.schema import lines_of, version_line
 from tenure.records import Column
 from tenure.workspace import Workspace
 
@@ -58,7 +58,7 @@ def write(workspace: Workspace, *entries: Answered) -> Path:
     """Write entries as a process does that then ends."""
     file = FrameFile(predictions.spool_folder(workspace))
     for entry in entries:
-        file.append([version_line(entry.of), entry_line(entry)])
+        file.append([version_line(entry.of), *lines_of([entry])])
     file.close()
     return file.path
 

@@ -15,6 +15,7 @@ import pytest
 
 from tenure.predictions import LogLimits, PredictionLog
 from tenure.predictions.frames import read_frames
+from tenure.predictions.schema import entries_of
 from tenure.records import Slot
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import ClientLeft
@@ -93,7 +94,9 @@ class Held:
         self.log.close()
         with open(next(self.log.folder.iterdir()), "rb") as file:
             lines = list(read_frames(file, file.name))
-        return [each["ids"] for each in lines if each["kind"] == "answered"]
+        described = next(each for each in lines if each["kind"] == "version")
+        many = [each for each in lines if each["kind"] == "many"]
+        return [entry["ids"] for line in many for entry in entries_of(line, described)]
 
 
 @pytest.fixture
