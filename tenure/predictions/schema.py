@@ -1,7 +1,7 @@
 """What does the prediction log keep of an answered request?
 
-One entry a request; one line a version that says of which types its entries are. Inputs are what the model was given: treated, without the columns that the spec leaves
-out.
+One entry a request; one line a version that says of which types its entries are. Inputs are what
+the model was given: treated, without the columns that the spec leaves out.
 """
 
 from __future__ import annotations

@@ -153,6 +153,16 @@ class Access:
         basic = method in ("GET", "HEAD") and role_of(path) is Role.ADMIN
         return self.check(headers, model, role_of(path), client=client, basic=basic)
 
+    def lets(self, headers: Mapping[bytes, bytes], model: str) -> bool:
+        """Say whether who asks may ask a model for predictions; counts nothing, unlike `admit`."""
+        if not self.is_on:
+            return True
+        text = _sent(headers.get(b"authorization"), basic=False)
+        key = None if text is None else self._find(text)
+        if key is None or not key.may(Role.PREDICT):
+            return False
+        return key.models is None or model in key.models
+
     def check(
         self,
         headers: Mapping[bytes, bytes],

@@ -20,8 +20,10 @@ from tenure.serving import answers, v1
 from tenure.serving.bodies import CLOSE, ClientLeft, Receive
 from tenure.serving.core import Core
 from tenure.serving.cycles import Cycle
-from tenure.serving.doors import Answer, Door, Request, only
+from tenure.serving.doors import Answer, Door, Quick, QuickDoor, Request, Said, only
+from tenure.serving.engine import WAITING, Waiting
 from tenure.serving.folder import read_page
+from tenure.serving.heads import Express, Told
 from tenure.serving.hosts import host_of
 from tenure.serving.oip import door as oip
 from tenure.serving.problems import Problem, from_error
@@ -164,6 +166,45 @@ class Application:
         if self.metrics is not None:
             self._count(self.metrics, door, request, status, time.perf_counter() - began_at)
 
+    def express(self, scope: Scope) -> Express | None:
+        """Return what answers further requests of one's head at once; None if nothing does."""
+        headers = dict(scope["headers"])
+        if scope["query_string"] or headers.get(b"host") not in self._hosts_seen:
+            return None
+        request = Request(scope["method"], scope["path"], b"", headers, _nothing)
+        for door in self.doors:
+            found = door.quick(request) if isinstance(door, QuickDoor) else None
+            if found is not None:
+                return self._express(door.name, headers, *found)
+        return None
+
+    def _express(self, door: str, headers: dict[bytes, bytes], model: str, quick: Quick) -> Express:
+        def express(body: bytes, later: Callable[[Told | None], None]) -> Told | Waiting | None:
+            began_at = time.perf_counter()
+            admission, metrics = self.admission, self.metrics
+            if self.watching is not None:
+                return None
+            if admission is not None and not admission.lets(headers, model):
+                return None
+
+            def told(said: Said) -> Told:
+                by, said_headers, said_body = said
+                if metrics is not None:
+                    seconds = time.perf_counter() - began_at
+                    metrics.answered(door, by.model, by.version, by.slot._value_, 200, seconds, 1)
+                return said_headers, said_body
+
+            def told_later(said: Said | None) -> None:
+                later(None if said is None else told(said))
+
+            try:
+                found = quick(body, began_at, told_later)
+            except Exception:  # noqa: BLE001 - the ordinary way says what is wrong
+                return None
+            return found if found is None or found is WAITING else told(found)
+
+        return express
+
     def _count(
         self, metrics: Metrics, door: str, request: Request, status: int, seconds: float
     ) -> None:
@@ -213,6 +254,10 @@ class Application:
             raise
         except Exception as error:  # noqa: BLE001 - a client never reads a traceback
             return name, refuse(_unexpected(error))
+
+
+async def _nothing() -> dict[str, Any]:
+    return {"type": "http.disconnect"}
 
 
 def _unexpected(error: Exception) -> Problem:

@@ -10,7 +10,7 @@ from typing import Any
 _STEM = 8
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Ask:
     """A request for predictions, checked: values by column, each of its column's type.
 

@@ -29,6 +29,10 @@ class Admission(Protocol):
         """
         ...
 
+    def lets(self, headers: Mapping[bytes, bytes], model: str) -> bool:
+        """Say whether `admit` would let predictions of a model be asked for; counts nothing."""
+        ...
+
 
 class Shadows(Protocol):
     """Lets a shadow answer what the champion has answered already."""

@@ -1,8 +1,9 @@
 """Does a plan that serves still answer as its estimator does?
 
 Live answers are compared with scikit-learn's now and then, in a thread of their own after they were
-given: the first ones more often, then one in a thousand. At the first difference the plan answers
-no more, in this process and for good.
+given: the first ones more often, then one in a thousand, and never so many that they take more than
+a hundredth of the time. At the first difference the plan answers no more, in this process and for
+good.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ _log = logging.getLogger(__name__)
 EVERY = 1_000
 QUICK_S = 2e-4
 """What an event loop may spend on one request."""
+_SHARE = 0.01
+"""Of the time, what comparing may take."""
 _COUNTS = (1, 4, 16, 64, 256)
 _NEVER = -1
+_FIRST = 10
+"""So many are compared however long it takes."""
 
 Truth = Callable[[Columns, bool], tuple[Any, Any]]
 """What the estimator says of rows: its values and, where they are wanted, its probabilities."""
@@ -62,6 +67,7 @@ class Answering:
         self._every = every
         self._answered = 0
         self._next = 1
+        self._not_before = 0.0
 
     @property
     def agreement(self) -> Agreement:
@@ -87,7 +93,8 @@ class Answering:
         self._answered += 1
         if self._answered >= self._next:
             self._next = min(2 * self._answered, self._answered + self._every)
-            _THREAD.offer(partial(self._compare, columns, found, truth))
+            if time.monotonic() >= self._not_before:
+                _THREAD.offer(partial(self._compare, columns, found, truth))
         return found
 
     def _say_once(self, error: Exception) -> None:
@@ -129,6 +136,7 @@ class Answering:
         if self.trouble is not None:
             return
         self.compared += 1
+        begun = time.thread_time()
         try:
             wanted = truth(columns, found[1] is not None)
             difference(found, wanted, what="live rows", tolerance=self.signed.tolerance)
@@ -138,6 +146,8 @@ class Answering:
         except Exception as error:  # noqa: BLE001 - the plan answered, and the estimator does not
             self.differed += 1
             self._end(f"on live rows that it answered the estimator raised {type(error).__name__}")
+        if self.compared > _FIRST:
+            self._not_before = time.monotonic() + (time.thread_time() - begun) / _SHARE
 
     def _end(self, why: str) -> None:
         # The order matters to a thread that is about to ask: it may not begin any more.

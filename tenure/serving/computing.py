@@ -37,6 +37,20 @@ def compute_jointly(
     return [_alone(runtime, of, ask, probabilities) for ask in asks]
 
 
+def planned_jointly(runtime: Runtime, asks: Sequence[Ask]) -> list[Predicted] | None:
+    """Return what a plan says of several requests of one row; None where it declines any."""
+    columns = {name: [ask.columns[name][0] for ask in asks] for name in asks[0].columns}
+    found = runtime.planned(columns, len(asks), probabilities=runtime.has_probabilities)
+    if found is None:
+        return None
+    shares = found.probabilities
+    if shares is None:
+        return [Predicted([value], None, ()) for value in found.values]
+    listed = shares.tolist() if isinstance(shares, np.ndarray) else shares
+    pairs = zip(found.values, listed, strict=True)
+    return [Predicted([value], [row], ()) for value, row in pairs]
+
+
 def _alone(
     runtime: Runtime, of: LoggedVersion, ask: Ask, probabilities: bool
 ) -> Computed | Exception:
@@ -69,7 +83,7 @@ def _parted(computed: Computed, rows: Sequence[int]) -> list[Computed]:
         end = begin + count
         shares = None if found.probabilities is None else found.probabilities[begin:end]
         bad = [row - begin for row in found.not_finite if begin <= row < end]
-        own = Predicted(values=found.values[begin:end], probabilities=shares, not_finite=bad)
+        own = Predicted(found.values[begin:end], shares, bad)
         parted.append((own, {name: values[begin:end] for name, values in columns.items()}))
         begin = end
     return parted

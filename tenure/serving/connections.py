@@ -3,8 +3,9 @@
 uvicorn has limits for neither head nor body, so that a client that sends a header a minute holds
 its connection for ever. This protocol bounds both: it answers 431 or 408 and closes. One clock a
 connection looks at what is due, however many requests come. A request is handed on once its body is
-there, if that is short; whatever needs no waiting is then answered without a task. While the server
-drains, every answer tells its client to use another connection, so that none is cut off at the end.
+there, if that is short; whatever needs no waiting is then answered without a task, and one whose
+head came before without being parsed. While the server drains, every answer tells its client to use
+another connection, so that none is cut off at the end.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tenure.serving.cycles import Cycle, run_at_once
+from tenure.serving.cycles import Cycle, head_of, run_at_once
+from tenure.serving.engine import WAITING
+from tenure.serving.heads import END, Heads, Told
 from tenure.serving.limits import Limits
 from tenure.serving.problems import MEDIA_TYPE, Problem
 
 _MANY_HEADERS = 100
 _MANY_ADDRESSES = 1_000
 _SHORT_BODY = 64 * 1024
+_MOST_READ = 20 * 1024
 _NEVER = float("inf")
 _METHODS = {
     each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -40,6 +44,8 @@ class BoundedProtocol(HttpToolsProtocol):
     limits = Limits()
     addresses: dict[bytes, Address] = {}  # noqa: RUF012 - each server's class has its own
     """Addresses that were asked lately, as they are decoded."""
+    heads: Heads | None = None
+    """Heads that were asked lately, None where no application knows what to do with them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,6 +56,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._due_at = _NEVER
         self._clock: asyncio.TimerHandle | None = None
         self._ready: tuple[Cycle, Any] | None = None
+        self._held = self._read = self._waiting = self._behind = b""
+        self._last: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -65,13 +73,81 @@ class BoundedProtocol(HttpToolsProtocol):
         """Stop the clock."""
         if self._clock is not None:
             self._clock.cancel()
-        self._ready = None
+        self._ready, self._held = None, b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and count them while they make no whole head."""
         if self.transport.is_closing():
             return
+        if self.heads is None:
+            self._take(data)
+            return
+        if self._waiting:
+            self._behind += data
+            return
+        if self._held:
+            data, self._held = self._held + data, b""
+        if self._is_idle:
+            if self._is_answered(self.heads, data):
+                return
+            self._read, self._last = data, self.cycle
+        elif self._read:
+            self._read += data
+        self._take(data)
+        if self._read and self.cycle is not self._last and not self.cycle.more_body:
+            read, self._read = self._read, b""
+            self.heads.learn(read, self.scope)  # type: ignore[arg-type]
+        elif len(self._read) > _MOST_READ:
+            self._read = b""
+
+    def _is_answered(self, heads: Heads, data: bytes) -> bool:
+        """Answer a request whose head is known, if all of it is there; say whether that was all."""
+        end = data.find(END) + len(END)
+        known = heads.find(data[:end])
+        if known is None or getattr(self.server_state, "is_draining", False):
+            return False
+        most = self.limit_concurrency
+        if self.flow.write_paused or (most is not None and len(self.connections) >= most):
+            return False
+        if len(data) == end and known.length:
+            # Many clients send the body by itself. It has as long as any other.
+            self._held = data
+            self._due_at = self.loop.time() + self.limits.body_timeout_s
+            self._set_clock()
+            return True
+        if len(data) != end + known.length:
+            return False
+        told = known.express(data[end:], self._answer_later)
+        if told is None:
+            return False
+        if told is WAITING:
+            self._is_idle, self._waiting, self._behind = False, data, b""
+        else:
+            self._tell(told)
+        return True
+
+    def _tell(self, told: Told) -> None:
+        headers, body = told
+        head = head_of(200, self.server_state.default_headers, headers, len(body))
+        self.transport.write(head + body)
+        self.server_state.total_requests += 1
+        self._due_at = self.loop.time() + self.limits.idle_s
+
+    def _answer_later(self, told: Told | None) -> None:
+        data, behind = self._waiting, self._behind
+        self._waiting = self._behind = b""
+        self._is_idle = True
+        if self.transport.is_closing():
+            return
+        if told is None:
+            self._take(data)
+        else:
+            self._tell(told)
+        if behind:
+            self.data_received(behind)
+
+    def _take(self, data: bytes) -> None:
         self._arrived += len(data)
         self._is_after_another = False
         try:
@@ -260,6 +336,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._clock = self.loop.call_at(self._due_at, self._look)
             return
         self._due_at = _NEVER
+        if self._held:
+            held, self._held = self._held, b""
+            self._take(held)
         if self._ready is not None:
             self._ready[0].is_late = True
             self._hand_on()

@@ -17,7 +17,7 @@ from tenure.serving import absent
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import read_body
 from tenure.serving.doors import Request
-from tenure.serving.engine import Engine
+from tenure.serving.engine import WAITING, Engine, Waiting
 from tenure.serving.guards import joined
 from tenure.serving.limits import Limits
 from tenure.serving.router import GONE, Reference, Router
@@ -32,9 +32,9 @@ Read = Callable[[bytes, Runtime], Ask]
 NO_HEADERS: Mapping[bytes, bytes] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """One answered request.
+    """One answered request; never changed.
 
     Attributes:
         reference: what answered.
@@ -109,6 +109,50 @@ class Core:
         if self.shadows is not None:
             self.shadows.mirror(reference, ask)
         return Outcome(reference, ask, found, flags)
+
+    def quick_reference(
+        self, model: str, version: str | None, headers: Mapping[bytes, bytes]
+    ) -> Reference | None:
+        """Return what answers a request that chooses no slot.
+
+        None where `find` must say why nothing does, or the version has guards.
+        """
+        if version is None and model in self.router.standing.closed:
+            return None
+        found = self.router.pick(model, version, headers)
+        if found is None or (self.guarding is not None and self.guarding.of(found) is not None):
+            return None
+        return found
+
+    def planned(
+        self,
+        reference: Reference,
+        ask: Ask,
+        began_at: float,
+        later: Callable[[Outcome | None], None],
+    ) -> Outcome | Waiting | None:
+        """Return what a version's plan says of one row, as `Engine.planned` does.
+
+        Args:
+            reference: what answers; it has no guards.
+            ask: one row.
+            began_at: when the request had been read (`time.perf_counter`).
+            later: called with what would have been returned, where this returns WAITING.
+        """
+
+        def whole(found: Predicted | None) -> None:
+            later(None if found is None else self._planned(reference, ask, found))
+
+        found = self.engine.planned(reference, ask, began_at, whole)
+        if found is None or found is WAITING:
+            return found
+        return self._planned(reference, ask, found)
+
+    def _planned(self, reference: Reference, ask: Ask, found: Predicted) -> Outcome:
+        self.tally.answered(reference)
+        if self.shadows is not None:
+            self.shadows.mirror(reference, ask)
+        return Outcome(reference, ask, found)
 
     async def _guarded(
         self, guarding: Guarding, reference: Reference, ask: Ask, request: Request

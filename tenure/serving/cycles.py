@@ -19,6 +19,44 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from tenure.serving.problems import CLOSE, Headers
 
 
+class Lasting(list[tuple[bytes, bytes]]):
+    """Headers that many answers have, and that nobody changes.
+
+    Attributes:
+        lines: how they are written.
+    """
+
+    __slots__ = ("lines",)
+
+    def __init__(self, headers: Headers) -> None:
+        super().__init__(headers)
+        self.lines = _lines(headers)
+
+
+def head_of(status: int, default: Headers, headers: Headers, length: int) -> bytes:
+    """Return the head of an answer.
+
+    Args:
+        status: the HTTP status.
+        default: the server's own headers.
+        headers: the answer's; names in lower case; without the body's length.
+        length: of the body.
+
+    Raises:
+        ValueError: a header holds a line break.
+    """
+    lines = headers.lines if type(headers) is Lasting else _lines(headers)
+    ours = _lines(default)
+    return b"%b%b%bcontent-length: %d\r\n\r\n" % (STATUS_LINE[status], ours, lines, length)
+
+
+def _lines(headers: Headers) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % each for each in headers])
+    if lines.count(b"\n") != len(headers):
+        raise ValueError("a header holds a line break")
+    return lines
+
+
 class Cycle(RequestResponseCycle):
     """One request and its response.
 
@@ -69,18 +107,10 @@ class Cycle(RequestResponseCycle):
             return False
         if self.disconnected:
             return True
-        parts = [STATUS_LINE[status]]
-        lines = 3
         if not self.keep_alive or CLOSE in headers:
             self.keep_alive = False
             headers = [*(each for each in headers if each != CLOSE), CLOSE]
-        for name, value in (*self.default_headers, *headers):
-            parts.append(b"%s: %s\r\n" % (name, value))
-            lines += 1
-        parts.append(b"content-length: %d\r\n\r\n" % len(body))
-        head = b"".join(parts)
-        if head.count(b"\n") != lines:
-            raise ValueError("a header holds a line break")
+        head = head_of(status, self.default_headers, headers, len(body))
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.transport.write(head if self.scope["method"] == "HEAD" else head + body)

@@ -6,16 +6,24 @@ them share (which version answers, computing, logging) is the core's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from tenure.serving.bodies import CLOSE, Receive
 from tenure.serving.problems import Headers, Problem
 
 if TYPE_CHECKING:
+    from tenure.serving.engine import Waiting
     from tenure.serving.router import Reference
 
 Answer = tuple[int, Headers, bytes]
+Said = tuple["Reference", Headers, bytes]
+"""What answered, and the answer, with status 200."""
+Quick = Callable[[bytes, float, Callable[["Said | None"], None]], "Said | Waiting | None"]
+"""Given a body, when it was there (`time.perf_counter`), and what to call with the answer where
+that comes a little later: the answer; WAITING; or None, with nothing done, where the request must
+go the ordinary way."""
 
 
 @dataclass(slots=True)
@@ -64,6 +72,18 @@ class Door(Protocol):
 
     def refuse(self, problem: Problem) -> Answer:
         """Return a problem in this door's shape."""
+        ...
+
+
+@runtime_checkable
+class QuickDoor(Door, Protocol):
+    """A door that can answer some requests in one go."""
+
+    def quick(self, request: Request) -> tuple[str, Quick] | None:
+        """Return a model, and what answers requests that differ from one only by their bodies.
+
+        None where each must go the ordinary way.
+        """
         ...
 
 

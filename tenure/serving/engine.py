@@ -10,12 +10,15 @@ before its turn is not computed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from mmap import mmap
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -23,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from tenure.predictions import LoggedVersion, PredictionLog
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import ClientLeft, Receive
-from tenure.serving.computing import Columns, Computed, compute_jointly
+from tenure.serving.computing import Columns, Computed, compute_jointly, planned_jointly
 from tenure.serving.crashes import LOOP, SLOT, THREAD, mark_of
 from tenure.serving.entries import entry, is_treated, logged_version, unpredictable
 from tenure.serving.limits import Limits
@@ -34,8 +37,21 @@ from tenure.serving.runtime import Predicted, Runtime
 if TYPE_CHECKING:
     from tenure.serving.companions import Guarding, Metrics
 
+_log = logging.getLogger(__name__)
+
 _LOOK_S = 0.05
+_TOGETHER = 64
 _EXPECTED = (ValueError, TypeError, ArithmeticError)
+
+
+class Waiting(Enum):
+    """Says that an answer comes in this turn of the event loop."""
+
+    WAITING = 1
+
+
+WAITING = Waiting.WAITING
+Later = Callable[[Predicted | None], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +81,7 @@ class Lane:
     joins: bool
     waiting: deque[Member] = field(default_factory=deque)
     is_queued: bool = False
-    together: list[Member] = field(default_factory=list)
+    together: list[tuple[Reference, Ask, float, Later]] = field(default_factory=list)
     asked_now: int = 0
     is_crowded: bool = False
     epoch: int = -1
@@ -126,10 +142,84 @@ class Engine:
         if lane is None or lane.runtime() is not runtime:
             lane = self._add(runtime)
         if lane.may_be_quick and runtime.is_quick(len(ask.ids)):
-            if not lane.joins or not self._is_in_a_crowd(lane):
-                return self._at_once(lane, reference, ask, began_at)
-            return await self._wait(lane, lane.together, reference, ask, receive, began_at)
-        return await self._wait(lane, lane.waiting, reference, ask, receive, began_at)
+            return self._at_once(lane, reference, ask, began_at)
+        return await self._wait(lane, reference, ask, receive, began_at)
+
+    def planned(
+        self, reference: Reference, ask: Ask, began_at: float, later: Later
+    ) -> Predicted | Waiting | None:
+        """Return what a version's plan says of one row, with its log entry made.
+
+        Args:
+            reference: what answers.
+            ask: one row.
+            began_at: when the request had been read (`time.perf_counter`).
+            later: called in this very turn of the event loop with what would have been returned,
+                where this returns WAITING: trees that are asked for several rows at once are in
+                the processor's cache for all but the first.
+
+        Returns:
+            The prediction, or WAITING; None, and nothing done, where the estimator is to be asked
+            or the spec wants no answer that is not logged: then `answer` knows what to do.
+        """
+        runtime = reference.runtime
+        lane = self._lanes.get(id(runtime))
+        if lane is None or lane.runtime() is not runtime:
+            lane = self._add(runtime)
+        if not lane.may_be_quick or lane.refuses_unlogged or not runtime.is_quick(1):
+            return None
+        if lane.joins and self._is_in_a_crowd(lane):
+            lane.together.append((reference, ask, began_at, later))
+            return WAITING
+        return self._plan(lane, reference, ask, began_at)
+
+    def _plan(
+        self, lane: Lane, reference: Reference, ask: Ask, began_at: float
+    ) -> Predicted | None:
+        marks = self.marks
+        marks[LOOP : LOOP + SLOT] = lane.mark_of(reference)
+        wanted = ask.probabilities or lane.wants_shares
+        found = reference.runtime.planned(ask.columns, 1, probabilities=wanted)
+        marks[LOOP] = 0
+        if found is not None:
+            self._note(lane, reference, ask, found, began_at)
+        return found
+
+    def _note(
+        self, lane: Lane, reference: Reference, ask: Ask, found: Predicted, began_at: float
+    ) -> None:
+        if self.metrics is not None:
+            self.metrics.batch(1)
+        if lane.keeps_log:
+            self._keep(lane, reference, ask, found, ask.columns, began_at)
+
+    def _is_in_a_crowd(self, lane: Lane) -> bool:
+        # Whether others come in the same turn is known only afterwards: the last turn's crowd
+        # stands for this one's, so that a request which is alone is computed without a detour.
+        if not lane.asked_now:
+            self._here().call_soon(self._end_turn, lane)
+        lane.asked_now += 1
+        return lane.is_crowded
+
+    def _end_turn(self, lane: Lane) -> None:
+        lane.is_crowded, lane.asked_now = lane.asked_now > 1, 0
+        together, lane.together = lane.together, []
+        for begin in range(0, len(together), _TOGETHER):
+            self._plan_jointly(lane, together[begin : begin + _TOGETHER])
+
+    def _plan_jointly(
+        self, lane: Lane, together: list[tuple[Reference, Ask, float, Later]]
+    ) -> None:
+        found = planned_jointly(together[0][0].runtime, [ask for _, ask, _, _ in together])
+        for place, (reference, ask, began_at, later) in enumerate(together):
+            try:
+                if found is None:
+                    later(self._plan(lane, reference, ask, began_at))
+                else:
+                    self._note(lane, reference, ask, found[place], began_at)
+                    later(found[place])
+            except Exception:  # noqa: BLE001 - one client's trouble is not the others'
+                _log.error("an answer could not be given", exc_info=True)
 
     def close(self) -> None:
         """End the computing thread once what it holds is done."""
@@ -197,47 +287,23 @@ class Engine:
             detail = "The prediction log takes no more now, and nothing is answered without it."
             raise Problem(503, "log-full", detail, headers=[retry_after(2)])
 
-    # Requests of one tick of the loop, for versions whose cost is a call's rather than a row's.
-
-    def _is_in_a_crowd(self, lane: Lane) -> bool:
-        # Whether others come in the same tick is known only afterwards: the last tick's crowd
-        # stands for this one's, so that a request which is alone is computed without a detour.
-        if not lane.asked_now:
-            self._here().call_soon(self._end_tick, lane)
-        lane.asked_now += 1
-        return lane.is_crowded
-
-    def _end_tick(self, lane: Lane) -> None:
-        lane.is_crowded, lane.asked_now = lane.asked_now > 1, 0
-        members, lane.together = lane.together, []
-        members = [each for each in members if not each.result.done()]
-        if not members:
-            return
-        runtime = members[0].reference.runtime
-        if runtime.is_quick(sum(each.ask.rows for each in members)):
-            self._give(lane, members, self._jointly(lane, runtime, members, LOOP))
-        else:
-            lane.waiting.extend(members)
-            self._take_a_turn(lane)
-
     def _jointly(
-        self, lane: Lane, runtime: Runtime, members: list[Member], place: int
+        self, lane: Lane, runtime: Runtime, members: list[Member]
     ) -> list[Computed | Exception]:
         wanted = lane.wants_shares or any(each.ask.probabilities for each in members)
         asks = [each.ask for each in members]
         marks = self.marks
-        marks[place : place + SLOT] = lane.mark_of(members[0].reference)
+        marks[THREAD : THREAD + SLOT] = lane.mark_of(members[0].reference)
         try:
             return compute_jointly(runtime, lane.of, asks, probabilities=wanted)
         finally:
-            marks[place] = 0
+            marks[THREAD] = 0
 
     # Requests that wait for the computing thread.
 
     async def _wait(
         self,
         lane: Lane,
-        line: list[Member] | deque[Member],
         reference: Reference,
         ask: Ask,
         receive: Receive,
@@ -250,9 +316,8 @@ class Engine:
         due_at = began_at + self.limits.answer_s
         member = Member(reference, ask, receive, loop.create_future(), began_at, due_at)
         self.in_flight += 1
-        line.append(member)
-        if line is lane.waiting:
-            self._take_a_turn(lane)
+        lane.waiting.append(member)
+        self._take_a_turn(lane)
         if self._look is None:
             self._look = loop.call_later(_LOOK_S, self._look_after)
         try:
@@ -310,7 +375,7 @@ class Engine:
             loop, lane, members = work
             runtime = members[0].reference.runtime
             try:
-                found = self._jointly(lane, runtime, members, THREAD)
+                found = self._jointly(lane, runtime, members)
             except BaseException as error:  # noqa: BLE001 - a thread that ends answers nobody
                 found = [RuntimeError(type(error).__name__)] * len(members)
             with suppress(RuntimeError):  # the loop has ended, and who waited with it

@@ -38,9 +38,9 @@ _LIKELIEST = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Predicted:
-    """What a version answers on some rows.
+    """What a version answers on some rows; never changed.
 
     Attributes:
         values: one a row: a label as trained, or a number; None where it is not finite.
@@ -50,7 +50,7 @@ class Predicted:
 
     values: list[Any]
     probabilities: Any
-    not_finite: list[int]
+    not_finite: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
@@ -112,13 +112,19 @@ class Runtime:
         Raises:
             BadRows: a column cannot be what the version was trained on.
         """
-        if self.compiled is not None:
-            found = self.compiled.answer(
-                columns, rows, probabilities=probabilities, truth=self._truth
-            )
-            if found is not None:
-                return Predicted(values=found[0], probabilities=found[1], not_finite=[])
+        found = self.planned(columns, rows, probabilities=probabilities)
+        if found is not None:
+            return found
         return self.predict(self.frame(columns), probabilities=probabilities)
+
+    def planned(
+        self, columns: Mapping[str, Sequence[Any]], rows: int, *, probabilities: bool
+    ) -> Predicted | None:
+        """Return what the plan answers to checked values; None where the estimator is to."""
+        if self.compiled is None:
+            return None
+        found = self.compiled.answer(columns, rows, probabilities=probabilities, truth=self._truth)
+        return None if found is None else Predicted(found[0], found[1], ())
 
     def frame(self, columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         """Return checked values as the estimator's input, treated as at training.

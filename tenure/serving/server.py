@@ -21,6 +21,7 @@ from tenure.serving.admin import admin_of
 from tenure.serving.application import Application
 from tenure.serving.building import build_app
 from tenure.serving.connections import BoundedProtocol
+from tenure.serving.heads import Heads
 from tenure.serving.journal import write_journal
 from tenure.serving.limits import Limits
 from tenure.serving.operating import Options
@@ -170,7 +171,7 @@ def make_server(
     _log.info("serving %s at %s://%s:%s", workspace.root, options.scheme, host, bound)
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http=type("Protocol", (BoundedProtocol,), {"limits": limits}),
+        http=type("Protocol", (BoundedProtocol,), {"limits": limits, "heads": Heads(app.express)}),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import orjson
 
 from tenure.serving.core import Outcome
+from tenure.serving.cycles import Lasting
 from tenure.serving.oip.asking import Wanted
 from tenure.serving.oip.datatypes import datatype_of_labels
 from tenure.serving.oip.metadata import PREDICT, PROBABILITIES
@@ -24,17 +26,32 @@ _DUMP = orjson.OPT_SERIALIZE_NUMPY
 _DTYPES = {"FP64": "<f8", "INT64": "<i8", "BOOL": "?"}
 
 
+@dataclass(slots=True, eq=False)
+class _Begun:
+    """What all answers by one version in one slot and epoch have in common.
+
+    Attributes:
+        head: how each begins.
+        headers: that name the version, behind the one for JSON.
+        rows: by the outputs that are wanted, an answer of one row with its values left open.
+    """
+
+    head: bytes
+    headers: Lasting
+    rows: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+
+
 class Teller:
     """Says the answers of one version."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.datatype = datatype_of_labels(runtime.classes)
         self._classes = len(runtime.classes)
-        self._begun: dict[tuple[int, str, str], tuple[bytes, Headers]] = {}
+        self._begun: dict[tuple[int, str, str], _Begun] = {}
 
-    def begun(self, reference: Reference) -> tuple[bytes, Headers]:
-        """Return how each answer of a reference begins, and the headers that name it."""
-        key = (reference.epoch, reference.slot.value, reference.runtime.plan_kind)
+    def begun(self, reference: Reference) -> _Begun:
+        """Return what all answers of a reference have in common."""
+        key = (reference.epoch, reference.slot._value_, reference.runtime.plan_kind)
         found = self._begun.get(key)
         if found is None:
             if len(self._begun) > 100:
@@ -43,10 +60,14 @@ class Teller:
         return found
 
     def told(self, outcome: Outcome, wanted: Wanted) -> tuple[Headers, bytes]:
-        """Return the headers and body of an answer."""
-        found, rows = outcome.found, outcome.ask.rows
-        head, headers = self.begun(outcome.reference)
-        parts = [head]
+        """Return the headers and body of an answer; the headers may be those of many."""
+        found, rows = outcome.found, len(outcome.ask.ids)
+        begun = self.begun(outcome.reference)
+        if rows == 1 and outcome.flags is None and not found.not_finite:
+            said = self._row(begun, found, wanted)
+            if said is not None:
+                return begun.headers, said
+        parts = [begun.head]
         if outcome.flags is not None:
             # A parameter is a scalar in the protocol, so the list travels as a text of JSON.
             text = orjson.dumps(outcome.flags.said()).decode()
@@ -65,22 +86,48 @@ class Teller:
         parts.append(b"]}")
         said = b"".join(parts)
         if not tail:
-            return [_JSON, *headers], said
+            return begun.headers, said
         length = (HEADER_LENGTH, b"%d" % len(said))
-        return [_BYTES, length, *headers], b"".join((said, *tail))
+        return [_BYTES, length, *begun.headers[1:]], b"".join((said, *tail))
+
+    def _row(self, begun: _Begun, found: Predicted, wanted: Wanted) -> bytes | None:
+        """Return an answer of one row as JSON, None where it is wanted as bytes."""
+        outputs = wanted.outputs
+        shares = found.probabilities
+        if True in outputs.values() or (shares is None and PROBABILITIES in outputs):
+            return None
+        names = tuple(outputs)
+        template = begun.rows.get(names)
+        if template is None:
+            if len(begun.rows) > 10:
+                begun.rows.clear()
+            template = begun.rows[names] = self._template(begun.head, names)
+        values = found.values
+        if self.datatype == "BYTES":
+            values = texts(values)
+        said = [
+            orjson.dumps(values if name == PREDICT else flat(shares), option=_DUMP)
+            for name in names
+        ]
+        return template % (orjson.dumps(wanted.request_id), *said)
+
+    def _template(self, head: bytes, names: tuple[str, ...]) -> bytes:
+        tensors = [self._head(name, 1).replace(b"%", b"%%") + b'"data":%b}' for name in names]
+        begun = head.replace(b"%", b"%%") + b'},"id":%b,"outputs":['
+        return begun + b",".join(tensors) + b"]}"
+
+    def _head(self, name: str, rows: int) -> bytes:
+        if name == PREDICT:
+            said = (self.datatype.encode(), rows)
+            return b'{"name":"predict","datatype":"%s","shape":[%d],' % said
+        said = (rows, self._classes)
+        return b'{"name":"predict_proba","datatype":"FP64","shape":[%d,%d],' % said
 
     def _tensor(self, name: str, rows: int, found: Predicted, tail: list[bytes] | None) -> bytes:
+        head = self._head(name, rows)
         if name == PREDICT:
-            head = b'{"name":"predict","datatype":"%s","shape":[%d],' % (
-                self.datatype.encode(),
-                rows,
-            )
             values, datatype = found.values, self.datatype
         else:
-            head = b'{"name":"predict_proba","datatype":"FP64","shape":[%d,%d],' % (
-                rows,
-                self._classes,
-            )
             values, datatype = flat(found.probabilities), "FP64"
         if tail is None:
             if datatype == "BYTES":
@@ -91,7 +138,7 @@ class Teller:
         return head + b'"parameters":{"binary_data_size":%d}}' % len(raw)
 
 
-def _begun(reference: Reference) -> tuple[bytes, Headers]:
+def _begun(reference: Reference) -> _Begun:
     plan = reference.runtime.plan_kind
     body = {
         "model_name": reference.model,
@@ -99,13 +146,14 @@ def _begun(reference: Reference) -> tuple[bytes, Headers]:
         "parameters": {"epoch": reference.epoch, "slot": reference.slot.value, "plan": plan},
     }
     headers = [
+        _JSON,
         (b"tenure-model", reference.model.encode()),
         (b"tenure-version", b"%d" % reference.version),
         (b"tenure-epoch", b"%d" % reference.epoch),
         (b"tenure-slot", reference.slot.value.encode()),
         (b"tenure-plan", plan.encode()),
     ]
-    return orjson.dumps(body)[:-2], headers
+    return _Begun(orjson.dumps(body)[:-2], Lasting(headers))
 
 
 def flat(shares: Any) -> Any:

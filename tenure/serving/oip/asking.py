@@ -1,8 +1,8 @@
 """What does an infer request ask for?
 
 The common request (one row, one tensor a column, as JSON) is read in one pass that checks what it
-takes as it goes; at the first thing out of the common, the careful way reads the request from its
-start, and it alone says what is wrong.
+takes as it goes, and one whose form is known by its values alone; at the first thing out of the
+common, the careful way reads the request from its start, and it alone says what is wrong.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tenure.serving.asks import Ask, fresh_id
 from tenure.serving.limits import Limits
 from tenure.serving.oip.columns import columns_of, rows_of
 from tenure.serving.oip.datatypes import Family
+from tenure.serving.oip.forms import Forms
 from tenure.serving.oip.metadata import PREDICT, PROBABILITIES
 from tenure.serving.oip.straight import by_bytes, by_json
 from tenure.serving.oip.tensors import (
@@ -39,7 +40,7 @@ _PLAIN_TEXT = {"content_type": "str"}
 _UNCOMMON = (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Wanted:
     """Which outputs a client wants, and how.
 
@@ -63,6 +64,7 @@ class Reader:
         self._all_as_json = dict.fromkeys(names, False)
         self._all_as_bytes = dict.fromkeys(names, True)
         self._json, self._bytes = by_json(runtime.asked), by_bytes(runtime.asked)
+        self._forms = Forms(self._json, [column.name for column in runtime.asked])
 
     def read(self, body: bytes, header_length: bytes | None) -> tuple[Ask, Wanted]:
         """Return what a request asks for.
@@ -74,16 +76,40 @@ class Reader:
         Raises:
             Problem: 400 that says which part is wrong, what it is and what is wanted.
         """
+        if header_length is None:
+            return self.of_known_form(body) or self._of_json(body)
         head, tail = _split(body, header_length)
         request = _parsed(head)
-        if header_length is None:
-            columns = self._straight(request)
-        else:
-            columns = self._straight_bytes(request, body, len(head))
+        columns = self._straight_bytes(request, body, len(head))
         if columns is None:
             return self.of_tensors(self._careful(request, tail), request)
         wanted = self._wanted(request)
         return self._ask(columns, 1, wanted), wanted
+
+    def of_known_form(self, body: bytes) -> tuple[Ask, Wanted] | None:
+        """Return what a request asks for whose form was read before; None for any other."""
+        found = self._forms.find(body)
+        if found is None:
+            return None
+        columns, request_id, outputs = found
+        if not request_id:
+            request_id = fresh_id()
+        elif len(request_id) > _ID_LENGTH:
+            return None
+        wanted = Wanted(outputs, request_id)
+        return Ask(columns, [request_id], PROBABILITIES in outputs), wanted
+
+    def _of_json(self, body: bytes) -> tuple[Ask, Wanted]:
+        request = _parsed(body)
+        columns = self._straight(request)
+        if columns is None:
+            ask, wanted = self.of_tensors(self._careful(request, _NO_TAIL), request)
+        else:
+            wanted = self._wanted(request)
+            ask = self._ask(columns, 1, wanted)
+        if ask.rows == 1:
+            self._forms.learn(body, request, ask.columns, wanted.outputs)
+        return ask, wanted
 
     def of_tensors(self, tensors: Sequence[Tensor], request: dict[str, Any]) -> tuple[Ask, Wanted]:
         """Return what a request asks for whose tensors were read.
@@ -220,9 +246,7 @@ class Reader:
         return found
 
 
-def _split(body: bytes, header_length: bytes | None) -> tuple[bytes | memoryview, memoryview]:
-    if header_length is None:
-        return body, _NO_TAIL
+def _split(body: bytes, header_length: bytes) -> tuple[memoryview, memoryview]:
     if not header_length.isdigit() or len(header_length) > 18 or int(header_length) > len(body):
         detail = (
             f"Inference-Header-Content-Length is no number of bytes of the body, "

@@ -58,10 +58,10 @@ def _inflated(body: bytes, window: int, limits: Limits) -> bytes | None:
     return found
 
 
-def packed(body: bytes, accepted: bytes | None, headers: Headers) -> bytes:
-    """Return an answer's body as the client accepts it; adds what it is to the headers."""
+def packed(body: bytes, accepted: bytes | None, headers: Headers) -> tuple[Headers, bytes]:
+    """Return an answer's headers and body as the client accepts it."""
     if accepted is None or len(body) < PACKED_FROM:
-        return body
+        return headers, body
     refused, taken = set(), set()
     for part in accepted.lower().split(b","):
         name, _, weight = part.partition(b";")
@@ -69,7 +69,7 @@ def packed(body: bytes, accepted: bytes | None, headers: Headers) -> bytes:
         (refused if is_refused else taken).add(name.strip())
     for name in (b"gzip", b"deflate"):
         if name in taken:
-            headers += [(b"content-encoding", name), (b"vary", b"accept-encoding")]
             packing = gzip.compress if name == b"gzip" else zlib.compress
-            return packing(body, 1)
-    return body
+            said = [(b"content-encoding", name), (b"vary", b"accept-encoding")]
+            return [*headers, *said], packing(body, 1)
+    return headers, body

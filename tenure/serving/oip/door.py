@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
 
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import CLOSE, read_body
-from tenure.serving.core import Core
-from tenure.serving.doors import Answer, Request, only
+from tenure.serving.core import Core, Outcome
+from tenure.serving.doors import Answer, Quick, Request, Said, only
+from tenure.serving.engine import WAITING, Waiting
 from tenure.serving.oip import metadata
 from tenure.serving.oip.answering import HEADER_LENGTH, Teller
 from tenure.serving.oip.asking import Reader, Wanted
 from tenure.serving.oip.coding import packed, unpacked
 from tenure.serving.oip.tensors import kind_of, refused
+from tenure.serving.picking import SLOT
 from tenure.serving.problems import Problem, retry_after
 from tenure.serving.runtime import Runtime
 
@@ -33,6 +36,7 @@ _MODEL = re.compile(
 _ELSEWHERE = re.compile(rf"/v1/models/({_NAME}/versions/{_VERSION}):predict", re.ASCII)
 _CHANGE = re.compile(r"/v2/repository/models/[^/]+/(?:load|unload)")
 _MANY_ROUTES = 1_000
+_NOT_QUICK = frozenset({b"content-encoding", HEADER_LENGTH, SLOT})
 _MEDIA = frozenset({b"application/json", b"application/octet-stream"})
 
 
@@ -96,7 +100,42 @@ class V2Door:
         wanted: Wanted = asked[-1]
         teller = self._of(outcome.reference.runtime).teller
         told, body = teller.told(outcome, wanted)
-        return 200, told, packed(body, headers.get(b"accept-encoding"), told)
+        return 200, *packed(body, headers.get(b"accept-encoding"), told)
+
+    def quick(self, request: Request) -> tuple[str, Quick] | None:
+        """Return what answers infer requests that differ from one only by their bodies."""
+        route, headers = self._routes.get(request.path), request.headers
+        if route is None or request.method != "POST" or not _NOT_QUICK.isdisjoint(headers):
+            return None
+        try:
+            _check_media(headers)
+        except Problem:
+            return None
+        model, version, _ = route
+        core, accepted = self._core, headers.get(b"accept-encoding")
+
+        def answer(
+            body: bytes, began_at: float, later: Callable[[Said | None], None]
+        ) -> Said | Waiting | None:
+            reference = core.quick_reference(model, version, headers)
+            if reference is None:
+                return None
+            spoken = self._of(reference.runtime)
+            read = spoken.reader.of_known_form(body)
+            if read is None:
+                return None
+            ask, wanted = read
+
+            def said(outcome: Outcome | None) -> Said | None:
+                if outcome is None:
+                    return None
+                told, answer = spoken.teller.told(outcome, wanted)
+                return reference, *packed(answer, accepted, told)
+
+            outcome = core.planned(reference, ask, began_at, lambda found: later(said(found)))
+            return WAITING if outcome is WAITING else said(outcome)
+
+        return model, answer
 
     def _of(self, runtime: Runtime) -> _Spoken:
         key = (runtime.model, runtime.version)

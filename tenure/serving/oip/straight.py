@@ -44,15 +44,15 @@ def by_bytes(columns: Sequence[Column]) -> dict[tuple[str, str], Unpack]:
 
 def _of_json(kind: str, datatype: Datatype) -> dict[type, Read]:
     if kind in _TEXTS:
-        return {str: _TEXTS[kind], _NULL: _same}
+        return {str: _TEXTS[kind], _NULL: same}
     if kind == "bool":
-        return {bool: _same, _NULL: _same}
+        return {bool: same, _NULL: same}
     if datatype.name == "FP64" and kind == "float64":
-        return {float: _same, int: float, _NULL: _same}
+        return {float: same, int: float, _NULL: same}
     if datatype.name == "INT64" and kind == "int64":
-        return {int: _int64, _NULL: _same}
+        return {int: _int64, _NULL: same}
     read = _bounded(datatype, float if kind == "float64" else _int64)
-    return {int: read, _NULL: _same} | ({float: read} if datatype.family is Family.FLOAT else {})
+    return {int: read, _NULL: same} | ({float: read} if datatype.family is Family.FLOAT else {})
 
 
 def _bounded(datatype: Datatype, read: Read) -> Read:
@@ -66,7 +66,8 @@ def _bounded(datatype: Datatype, read: Read) -> Read:
     return bounded
 
 
-def _same(value: Any) -> Any:
+def same(value: Any) -> Any:
+    """Return a value that is its column's as it stands."""
     return value
 
 
@@ -78,8 +79,8 @@ def _int64(value: Any) -> int:
 
 
 _TEXTS: dict[str, Read] = {
-    "string": _same,
-    "category": _same,
+    "string": same,
+    "category": same,
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
 }

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tenure.predictions.schema import entries_of
 from tenure.records import Slot
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import ClientLeft
-from tenure.serving.engine import Engine
+from tenure.serving.engine import WAITING, Engine
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem
 from tenure.serving.router import Reference
@@ -72,6 +73,10 @@ class Held:
         )
 
     def say(self, *amounts: float, receive: Any = None, by: Runtime | None = None) -> Any:
+        ask = self.ask(*amounts)
+        return asyncio.ensure_future(self.engine.answer(self.reference(by), ask, receive or stays))
+
+    def ask(self, *amounts: float) -> Ask:
         rows = len(amounts)
         columns = {
             "amount": list(amounts),
@@ -79,8 +84,7 @@ class Held:
             "country": ["de"] * rows,
             "is_new": [True] * rows,
         }
-        ask = Ask(columns=columns, ids=[str(each) for each in amounts], probabilities=True)
-        return asyncio.ensure_future(self.engine.answer(self.reference(by), ask, receive or stays))
+        return Ask(columns=columns, ids=[str(each) for each in amounts], probabilities=True)
 
     async def hold(self) -> asyncio.Future[Predicted]:
         """Let one request into the thread and keep it there."""
@@ -262,10 +266,16 @@ class Quick(Runtime):
 
 
 class QuickTrees(Quick):
-    """One whose cost is a call's rather than a row's."""
+    """One whose cost is a call's rather than a row's; its plan declines what is negative."""
 
     __slots__ = ()
     kind = "trees"
+
+    def planned(self, columns: Any, rows: int, *, probabilities: bool) -> Predicted | None:
+        self.estimator.calls.append(rows)
+        if any(amount < 0 for amount in columns["amount"]):
+            return None
+        return Predicted([2 * amount for amount in columns["amount"]], None, ())
 
 
 def quick(held: Held, kind: type[Quick]) -> Runtime:
@@ -292,34 +302,35 @@ def test_many_rows_of_a_quick_version_go_to_the_thread(held: Held) -> None:
     assert held.estimator.threads == {"tenure-predict"}
 
 
-def test_a_crowd_of_one_tick_is_joined_from_the_second_tick_on(held: Held) -> None:
+def test_a_crowd_of_one_turn_is_joined_from_the_second_turn_on(held: Held) -> None:
     by = quick(held, QuickTrees)
+    reference = held.reference(by)
+
+    async def turn(*amounts: float) -> list[Any]:
+        found: list[Any] = [None] * len(amounts)
+        for place, amount in enumerate(amounts):
+            given = held.engine.planned(
+                reference, held.ask(amount), 0.0, partial(found.__setitem__, place)
+            )
+            if given is not WAITING:
+                found[place] = given
+        await asyncio.sleep(0)
+        return [each and each.values for each in found]
 
     async def go() -> list[Any]:
-        rounds = []
-        for amounts in (
-            (1.0, 2.0),
-            (3.0, -4.0, 5.0),
-            (6.0,),
-            (7.0,),
-            (1.0, 2.0),
-            (3.0, 4.0, 5.0, 6.0),
-        ):
-            said = (held.say(each, by=by) for each in amounts)
-            rounds.append(await asyncio.gather(*said, return_exceptions=True))
-        return rounds
+        turns = [(1.0, 2.0), (3.0, 4.0, 5.0), (6.0,), (7.0,), (1.0, 2.0), (3.0, -4.0, 5.0)]
+        return [await turn(*each) for each in turns]
 
-    rounds = asyncio.run(go())
-    assert isinstance(rounds[1][1], Problem)
-    assert [each.values for each in (*rounds[1][::2], *rounds[2], *rounds[3])] == [
-        [6.0],
-        [10.0],
-        [12.0],
-        [14.0],
+    first, second, third, fourth, fifth, last = asyncio.run(go())
+    assert [*first, *second, *third, *fourth, *fifth] == [
+        *([2.0], [4.0], [6.0], [8.0], [10.0]),
+        *([12.0], [14.0], [2.0], [4.0]),
     ]
-    alone, joined = [1, 1], [3, 1, 1, 1]
-    assert held.estimator.calls == [*alone, *joined, 1, 1, *alone, 4]
-    assert held.estimator.threads == {threading.main_thread().name, "tenure-predict"}
+    assert last == [[6.0], None, [10.0]], "what a plan declines is for the estimator"
+    alone, joined_one_by_one = [1, 1], [3, 1, 1, 1]
+    assert held.estimator.calls == [*alone, 3, 1, 1, *alone, *joined_one_by_one]
+    ids = [each for entry in held.logged() for each in entry]
+    assert len(ids) == 11, "each answer is logged once"
 
 
 @pytest.mark.parametrize(("when_full", "status"), [("drop", None), ("refuse", 503)])
