@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -35,6 +36,13 @@ class GuardsSpec(Section):
     low_confidence: LowConfidence | None = None
     """An answer that a classifier is not sure of."""
 
+    def outcomes(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield where each guard's consequence stands below `guards`, and which it is."""
+        for name in ("out_of_range", "unseen_category", "missing"):
+            yield (name,), getattr(self, name)
+        if self.low_confidence is not None:
+            yield ("low_confidence", "do"), self.low_confidence.do
+
     @property
     def is_on(self) -> bool:
         """Whether anything is held up at all."""
@@ -50,6 +58,4 @@ class GuardsSpec(Section):
     @property
     def needs_fallback(self) -> bool:
         """Whether some request may be answered by the fallback."""
-        unsure = self.low_confidence.do if self.low_confidence is not None else "off"
-        said = (self.out_of_range, self.unseen_category, self.missing, unsure)
-        return "fallback" in said
+        return any(said == "fallback" for _, said in self.outcomes())

@@ -10,6 +10,8 @@ from tenure.spec.loop import Rung
 from tenure.spec.model import ModelSpec
 
 RUNGS = ("warn", "retrain", "retire")
+BY_THE_LOG = ("max_latency_ratio", "max_difference", "max_loss")
+"""The limits of a rollout that are judged by what the prediction log holds."""
 
 
 def note_loop_conflicts(spec: ModelSpec, document: Document) -> None:
@@ -17,6 +19,8 @@ def note_loop_conflicts(spec: ModelSpec, document: Document) -> None:
     _rungs_say_something(spec, document)
     _rungs_rise(spec, document)
     _fallback_is_there(spec, document)
+    _guards_have_a_fallback(spec, document)
+    _rollouts_can_be_judged(spec, document)
     _windows_can_be_read(spec, document)
     _receivers_are_names(spec, document)
 
@@ -83,6 +87,39 @@ def _fallback_is_there(spec: ModelSpec, document: Document) -> None:
             "'none' for a model that automation may retire",
             "another fallback, or deployment.may_leave_vacant: true",
             "without either, automation would refuse each retirement",
+        )
+
+
+def _guards_have_a_fallback(spec: ModelSpec, document: Document) -> None:
+    """A guard that hands rows to a fallback of none would answer each of them with 503."""
+    if spec.deployment.fallback != "none":
+        return
+    guards = spec.deployment.serving.guards
+    for path, said in guards.outcomes():
+        if said == "fallback":
+            document.mistake(
+                ("deployment", "serving", "guards", *path),
+                "'fallback' with deployment.fallback: none",
+                "'flag' or 'refuse', or another deployment.fallback",
+                "nobody would be there to answer, and each such request would read 503",
+            )
+
+
+def _rollouts_can_be_judged(spec: ModelSpec, document: Document) -> None:
+    """Without a log nothing is known of a step but who failed: no other limit could be broken."""
+    rollout = spec.deployment.rollout
+    if rollout is None or spec.deployment.serving.log != "off":
+        return
+    # Labels are judged where any arrive, so their limit alone is no wish unless it was written.
+    meant = [name for name in BY_THE_LOG if name != "max_loss" or name in rollout.model_fields_set]
+    unknown = [name for name in meant if getattr(rollout, name) is not None]
+    if unknown:
+        document.mistake(
+            ("deployment", "rollout"),
+            f"{' and '.join(unknown)} with deployment.serving.log: off",
+            "deployment.serving.log: outputs (or inputs)",
+            "only the log knows latencies and answers; a rollout by errors alone says "
+            + ", ".join(f"{name}: null" for name in unknown),
         )
 
 

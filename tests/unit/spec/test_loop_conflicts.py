@@ -63,6 +63,34 @@ CASES = {
         "may_leave_vacant",
         "refuse",
     ),
+    "a guard that hands over to nobody": (
+        "schedules:",
+        "deployment:\n  fallback: none\n  serving:\n    guards: {missing: fallback}\nschedules:",
+        16,
+        "deployment.serving.guards.missing",
+        "'fallback' with deployment.fallback: none",
+        "'flag' or 'refuse', or another deployment.fallback",
+        "503",
+    ),
+    "unsure answers that are handed over to nobody": (
+        "schedules:",
+        "deployment:\n  fallback: none\n  serving:\n"
+        "    guards: {low_confidence: {do: fallback}}\nschedules:",
+        16,
+        "deployment.serving.guards.low_confidence.do",
+        "deployment.fallback: none",
+        "'flag' or 'refuse'",
+        "",
+    ),
+    "a rollout that nothing can judge": (
+        "schedules:",
+        "deployment: {serving: {log: off}, rollout: {max_difference: null}}\nschedules:",
+        13,
+        "deployment.rollout",
+        "max_latency_ratio with deployment.serving.log: off",
+        "deployment.serving.log: outputs",
+        "max_latency_ratio: null",
+    ),
     "windows of a log without inputs": (
         "schedules:",
         "deployment: {serving: {log: outputs}}\n"
@@ -111,3 +139,20 @@ def test_a_conflict_in_the_loop_is_found(case: str, workspace: Workspace) -> Non
     assert got in mistake.got
     assert wanted in mistake.wanted
     assert hint in mistake.hint
+
+
+FITTING = {
+    "a guard with a fallback": "deployment: {serving: {guards: {missing: fallback}}}\n",
+    "guards without one, where nobody is in reserve": "deployment:\n  fallback: none\n"
+    "  serving: {guards: {missing: refuse, low_confidence: {do: flag}}}\n",
+    "a rollout judged by the log of answers": "deployment:\n  serving: {log: outputs}\n"
+    "  rollout: {max_loss: 0.1}\n",
+    "a rollout that says to be judged by errors alone": "deployment:\n  serving: {log: off}\n"
+    "  rollout: {max_latency_ratio: null, max_difference: null}\n",
+}
+
+
+@pytest.mark.parametrize("more", FITTING.values(), ids=FITTING.keys())
+def test_what_fits_is_taken(more: str, workspace: Workspace) -> None:
+    found = read(workspace, GOOD.replace("schedules:", more + "schedules:", 1))
+    assert found.spec is not None, [str(one) for one in found.mistakes]
