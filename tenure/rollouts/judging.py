@@ -66,12 +66,17 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """How much worse than the champion a version is on rows whose truth is known."""
+    """How much worse than the champion a version is on rows whose truth is known.
+
+    `loss` is in the metric's unit, below 0 for a version that is better; chance alone may put it as
+    far off as `noise`. `rows` are those of the version that has fewer.
+    """
 
     metric: str
     champion: float
     challenger: float
     loss: float
+    noise: float
     rows: int
 
 
@@ -151,10 +156,12 @@ def _checks(seen: Seen, spec: RolloutSpec) -> Iterator[Check]:
     yield _errors(seen, spec)
     if spec.max_latency_ratio is not None and seen.is_logged:
         yield _latency(seen, spec.max_latency_ratio, wanted)
-    if spec.max_difference is not None and seen.is_logged:
-        yield _difference(seen.gap, spec.max_difference, wanted)
+    labels = None
     if spec.max_loss is not None and seen.loss is not None and seen.loss.rows >= wanted:
-        yield _labels(seen.loss, spec.max_loss)
+        yield (labels := _labels(seen.loss, spec.max_loss))
+    if spec.max_difference is not None and seen.is_logged:
+        differs = _difference(seen.gap, spec.max_difference, wanted)
+        yield _outranked(differs) if labels and _is_as_good(seen.loss, spec.max_loss) else differs
 
 
 def _errors(seen: Seen, spec: RolloutSpec) -> Check:
@@ -199,9 +206,26 @@ def _difference(gap: Gap | None, limit: float, wanted: int) -> Check:
 
 def _labels(loss: Loss, limit: float) -> Check:
     says = f"On {loss.rows} labelled rows its {loss.metric} is {loss.challenger:.4g}, the "
-    says += f"champion's {loss.champion:.4g}; a loss of {limit:g} is allowed."
-    finding = Finding.BROKEN if loss.loss > limit else Finding.HOLDS
-    return Check(name="labels", finding=finding, says=says)
+    says += f"champion's {loss.champion:.4g}; a loss of {limit:g} is allowed, and chance alone may "
+    says += f"make up to {loss.noise:.3g}."
+    # Labels come when they come: those that are not clear yet hold nobody up.
+    beyond = loss.loss - loss.noise > limit
+    return Check(name="labels", finding=Finding.BROKEN if beyond else Finding.HOLDS, says=says)
+
+
+def _is_as_good(loss: Loss | None, limit: float | None) -> bool:
+    return loss is not None and limit is not None and loss.loss <= limit
+
+
+def _outranked(differs: Check) -> Check:
+    """Return a difference as it counts beside labels that speak for the version.
+
+    Whoever is right more often answers otherwise; only where nobody knows is that suspect.
+    """
+    if differs.finding is Finding.HOLDS:
+        return differs
+    says = f"{differs.says} Labels speak for it, and outrank that."
+    return Check(name=differs.name, finding=Finding.HOLDS, says=says)
 
 
 def tail(values: tuple[float, ...], *, by_chance: bool = False) -> float:

@@ -2,7 +2,7 @@
 
 Answers, latencies and how the two differ are read from the prediction log, in which each answer
 names slot and epoch, so that a step's are its own whatever the clocks say. What failed never
-reaches the log: the servers' status files count it.
+reaches the log: the servers' status files count it. What turned out to be true is `truth`'s.
 """
 
 from __future__ import annotations
@@ -14,22 +14,15 @@ import numpy as np
 import orjson
 
 from tenure import predictions
-from tenure.errors import TenureError
-from tenure.evaluation.metrics import KNOWN, PRIMARY, value_of
-from tenure.evaluation.outputs import truth_of
-from tenure.monitoring import outputs
-from tenure.monitoring.labels import join_labels, key_columns
 from tenure.predictions.status import read_statuses
 from tenure.records import Rollout, Slot
-from tenure.registry import open_ledger
-from tenure.rollouts.judging import Gap, Loss, Seen, Side
+from tenure.rollouts.judging import Gap, Seen, Side
+from tenure.rollouts.truth import MOST_ROWS, classes_of, loss_of
 
 if TYPE_CHECKING:
     from tenure.spec import ModelSpec
     from tenure.workspace import Workspace
 
-MOST_ROWS = 20_000
-"""The newest rows of each version that are compared."""
 _ALPHA = 0.001
 
 Counts = tuple[int, int]
@@ -44,7 +37,7 @@ def look_at(rollout: Rollout, spec: ModelSpec | None, workspace: Workspace) -> S
         workspace: whose log and status files.
     """
     is_logged = spec is None or spec.deployment.serving.log != "off"
-    mine, other = _logged(rollout, spec, workspace) if is_logged else (None, None)
+    mine, other = _logged(rollout, workspace) if is_logged else (None, None)
     challenger = _side(rollout.version, mine, _counts(rollout, workspace))
     usual = _alive(rollout.model, Slot.CHAMPION, rollout.champion_epoch, workspace)
     return Seen(
@@ -53,18 +46,16 @@ def look_at(rollout: Rollout, spec: ModelSpec | None, workspace: Workspace) -> S
         challenger=challenger,
         champion=_side(rollout.champion, other, _summed(usual.values())),
         gap=gap_between(mine, other) if mine is not None and other is not None else None,
-        loss=_loss(rollout, spec, mine, other, workspace),
+        loss=loss_of(rollout, spec, workspace),
         obstacles=_obstacles(rollout, workspace),
         is_logged=is_logged,
     )
 
 
-def _logged(rollout: Rollout, spec: ModelSpec | None, workspace: Workspace) -> tuple[Any, Any]:
+def _logged(rollout: Rollout, workspace: Workspace) -> tuple[Any, Any]:
     """Return what the version answered in this step, and the champion meanwhile."""
-    keys = key_columns(spec) if spec is not None and spec.data.labels is not None else []
-    classes = _classes(rollout, workspace)
-    columns = ["slot", "epoch", "latency_ms", "prediction", *keys]
-    columns += [f"probability.{label}" for label in classes]
+    columns = ["slot", "epoch", "latency_ms", "prediction"]
+    columns += [f"probability.{label}" for label in classes_of(rollout, workspace)]
     asked: dict[str, Any] = {"columns": columns, "shadows": True}
     model = rollout.model
     mine = predictions.read(model, workspace, version=rollout.version, **asked)
@@ -80,12 +71,6 @@ def _of(frame: Any, slot: Slot, epoch: int) -> Any:
     if not len(frame):
         return frame
     return frame[(frame["slot"] == slot.value) & (frame["epoch"] == epoch)].tail(MOST_ROWS)
-
-
-def _classes(rollout: Rollout, workspace: Workspace) -> tuple[Any, ...]:
-    ledger = open_ledger(workspace)
-    candidate = ledger.candidate(ledger.version(rollout.model, rollout.version).candidate)
-    return candidate.classes if candidate else ()
 
 
 def _side(version: int, frame: Any, counts: Counts) -> Side:
@@ -138,47 +123,6 @@ def _ks(a: np.ndarray, b: np.ndarray) -> float:
 def _shares(values: np.ndarray) -> dict[str, float]:
     names, counts = np.unique(values, return_counts=True)
     return {str(n): float(c) / len(values) for n, c in zip(names, counts, strict=True)}
-
-
-def _loss(
-    rollout: Rollout, spec: ModelSpec | None, mine: Any, other: Any, workspace: Workspace
-) -> Loss | None:
-    """Return how the two compare on rows whose truth has arrived; None if none has."""
-    if spec is None or spec.data.labels is None or mine is None or not len(mine):
-        return None
-    classes = _classes(rollout, workspace)
-    kind = "regression"
-    if classes:
-        kind = "binary" if len(classes) == 2 else "many"
-    name = spec.evaluation.primary or PRIMARY[kind]
-    values, rows = [], []
-    for frame in (mine, other):
-        found = _valued(spec, frame, classes, name, workspace)
-        if found is None:
-            return None
-        values.append(found[0])
-        rows.append(found[1])
-    better = values[0] - values[1] if KNOWN[name].higher_is_better else values[1] - values[0]
-    return Loss(metric=name, challenger=values[0], champion=values[1], loss=-better, rows=min(rows))
-
-
-def _valued(
-    spec: ModelSpec, frame: Any, classes: tuple[Any, ...], name: str, workspace: Workspace
-) -> tuple[float, int] | None:
-    import pandas as pd
-
-    try:
-        target = join_labels(spec, frame, workspace)
-    except TenureError:
-        return None
-    if target is None:
-        return None
-    known = np.array([each is not None for each in target], dtype=bool)
-    if not known.any():
-        return None
-    truth = truth_of(pd.Series(target[known]), classes)
-    value = value_of(KNOWN[name], truth, outputs.logged(frame, classes).take(known))
-    return None if value is None else (value, int(known.sum()))
 
 
 def _counts(rollout: Rollout, workspace: Workspace) -> Counts:

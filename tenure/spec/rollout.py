@@ -35,9 +35,9 @@ class RolloutSpec(Section):
     max_difference: Share | None = 0.25
     """How far its answers may lie from the champion's: the greatest gap between the two
     distributions, beyond chance."""
-    max_loss: Annotated[float, Field(ge=0)] | None = None
-    """Where labels have arrived: how much worse than the champion it may be in the primary
-    metric, in the metric's unit."""
+    max_loss: Annotated[float, Field(ge=0)] | None = 0.0
+    """Where labels have arrived, from the spec's source or as feedback: how much worse than the
+    champion it may be in the primary metric, in the metric's unit; beyond chance, it goes back."""
 
     @model_validator(mode="after")
     def _steps_grow(self) -> RolloutSpec:

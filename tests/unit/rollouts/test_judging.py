@@ -97,13 +97,48 @@ def test_answers_that_lie_apart(value: float, noise: float, wanted: Finding) -> 
     assert finding(judged(replace(GOOD, gap=replace(gap, rows=9))), "difference") is Finding.OPEN
 
 
-@pytest.mark.parametrize(("loss", "move"), [(0.01, Move.ADVANCE), (0.2, Move.ROLL_BACK)])
-def test_labels_where_they_arrived(loss: float, move: Move) -> None:
-    known = Loss(metric="accuracy", champion=0.9, challenger=0.9 - loss, loss=loss, rows=150)
-    assert judged(replace(GOOD, loss=known), max_loss=0.05).move is move
-    assert judged(replace(GOOD, loss=known)).move is Move.ADVANCE
-    few = replace(known, rows=10)
-    assert judged(replace(GOOD, loss=few), max_loss=0.05).move is Move.ADVANCE
+KNOWN = Loss(metric="accuracy", champion=0.9, challenger=0.9, loss=0.0, noise=0.05, rows=150)
+
+
+@pytest.mark.parametrize(
+    ("loss", "limit", "wanted"),
+    [
+        (-0.2, 0.0, Finding.HOLDS),
+        (0.04, 0.0, Finding.HOLDS),
+        (0.2, 0.0, Finding.BROKEN),
+        (0.2, 0.16, Finding.HOLDS),
+        (0.2, 0.1, Finding.BROKEN),
+    ],
+)
+def test_labels_beyond_what_is_allowed_and_chance(
+    loss: float, limit: float, wanted: Finding
+) -> None:
+    known = replace(KNOWN, challenger=0.9 - loss, loss=loss)
+    verdict = judged(replace(GOOD, loss=known), max_loss=limit)
+    assert finding(verdict, "labels") is wanted
+    moves = {Finding.HOLDS: Move.ADVANCE, Finding.BROKEN: Move.ROLL_BACK}
+    assert verdict.move is moves[wanted]
+
+
+@pytest.mark.parametrize(("rows", "limit"), [(10, 0.0), (150, None)])
+def test_few_labels_and_labels_that_are_not_asked_about_say_nothing(
+    rows: int, limit: float | None
+) -> None:
+    known = replace(KNOWN, challenger=0.5, loss=0.4, rows=rows)
+    verdict = judged(replace(GOOD, loss=known), max_loss=limit)
+    assert "labels" not in {check.name for check in verdict.checks}
+    assert verdict.move is Move.ADVANCE
+
+
+@pytest.mark.parametrize(
+    ("loss", "move"), [(-0.1, Move.ADVANCE), (0.01, Move.ROLL_BACK), (None, Move.ROLL_BACK)]
+)
+def test_labels_that_speak_for_it_outrank_a_difference(loss: float | None, move: Move) -> None:
+    apart = replace(GOOD, gap=Gap(value=0.6, noise=0.1, method="shares of labels", rows=400))
+    known = None if loss is None else replace(KNOWN, challenger=0.9 - loss, loss=loss)
+    verdict = judged(replace(apart, loss=known))
+    assert verdict.move is move
+    assert "shares of labels" in verdict.reason
 
 
 def test_a_version_that_a_server_cannot_load_goes_back() -> None:

@@ -36,7 +36,6 @@ def test_the_next_one_goes_by_steps(two: Workspace) -> None:
 
 def test_a_person_may_say_how(two: Workspace) -> None:
     assert place("fraud", 2, two, **SAID, way=Way.DIRECT).slot is Slot.CHAMPION
-    lives.version(two, seed=2)
     assert place("fraud", 3, two, **SAID, way=Way.STEPS).slot is Slot.SHADOW
 
 
@@ -60,7 +59,6 @@ def test_a_stand_in_is_followed_at_once(workspace: Workspace) -> None:
 
 
 def test_one_rollout_at_a_time(two: Workspace) -> None:
-    lives.version(two, seed=2)
     place("fraud", 2, two, **SAID)
     with pytest.raises(RolloutOpen) as refused:
         place("fraud", 3, two, **SAID)
@@ -69,7 +67,6 @@ def test_one_rollout_at_a_time(two: Workspace) -> None:
 
 
 def test_what_was_decided_on_an_old_champion_is_refused(two: Workspace) -> None:
-    lives.version(two, seed=2)
     lives.promote(two, 3, 1)
     with pytest.raises(StaleEpoch):
         place("fraud", 2, two, **SAID, expected_epoch=1)

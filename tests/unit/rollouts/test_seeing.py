@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -14,68 +13,18 @@ import psutil
 import pytest
 
 from tenure import rollouts
-from tenure.predictions import Answered, LoggedVersion, PredictionLog, carry, spool_folder
+from tenure.predictions import carry
 from tenure.predictions.status import ServerStatus, StatusFile
-from tenure.records import Column, Rollout, Slot
+from tenure.records import Rollout, Slot
 from tenure.registry import open_ledger
 from tenure.rollouts.failures import note_failures
 from tenure.rollouts.seeing import gap_between, look_at
 from tenure.spec import load_spec
 from tenure.workspace import Workspace
 from tests.unit.registry import lives
-from tests.unit.rollouts.rolling import begin, good
+from tests.unit.rollouts.answering import Log
 
-COLUMNS = (Column(name="a", type="float64"),)
 DRAW = np.random.default_rng(3)
-
-
-class Log:
-    """Answers as a server would have logged them."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
-        self.now_us = time.time_ns() // 1000
-        self.made = 0
-
-    def add(
-        self,
-        version: int,
-        slot: Slot,
-        epoch: int,
-        *,
-        count: int = 50,
-        shift: float = 0.0,
-        latency_ms: float = 2.0,
-        rows: int = 1,
-    ) -> None:
-        of = LoggedVersion(model="fraud", version=version, inputs=COLUMNS, classes=(0, 1))
-        log = PredictionLog(spool_folder(self.workspace))
-        for _ in range(count):
-            self.made += 1
-            shares = np.clip(DRAW.normal(0.5 + shift, 0.1, rows), 0, 1)
-            log.append(
-                Answered(
-                    of=of,
-                    epoch=epoch,
-                    slot=slot.value,
-                    at_us=self.now_us + self.made,
-                    ids=[f"{self.made}-{row}" for row in range(rows)],
-                    inputs={"a": shares.tolist()},
-                    predictions=[int(share > 0.5) for share in shares],
-                    probabilities=[[1 - share, share] for share in shares.tolist()],
-                    latency_us=int(1000 * latency_ms),
-                )
-            )
-        log.close()
-
-
-@pytest.fixture
-def canary(two: Workspace) -> tuple[Workspace, Rollout]:
-    """Version 2 answers a tenth of the requests."""
-    begin(two)
-    now = open_ledger(two).open_rollout("fraud")
-    assert now is not None
-    return two, rollouts.walk_one(now, two, look=good).rollout
 
 
 def seen(workspace: Workspace, now: Rollout) -> Any:
