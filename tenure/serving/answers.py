@@ -55,7 +55,11 @@ def _named(model: str, version: int, epoch: int) -> Headers:
 
 
 def model(reference: Reference) -> bytes:
-    """Return what is known of a model that serves."""
+    """Return what is known of a model that serves.
+
+    `plan` says what answers; `agreement` how far a plan was measured to agree with scikit-learn at
+    registration, null where scikit-learn answers itself.
+    """
     runtime = reference.runtime
     features = [{"name": each.name, "type": each.type} for each in runtime.asked]
     return orjson.dumps(
@@ -66,6 +70,8 @@ def model(reference: Reference) -> bytes:
             "classes": runtime.classes,
             "probabilities": runtime.has_probabilities,
             "features": features,
+            "plan": runtime.plan_kind,
+            "agreement": runtime.agreement,
         },
         option=_DUMP,
     )

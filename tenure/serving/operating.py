@@ -141,24 +141,27 @@ class Options:
         return {"ssl_certfile": self.tls_cert, "ssl_keyfile": self.tls_key}
 
 
+_OF_PLANS = {"compared": "compared", "disagreed": "differed", "plan_raised": "raised"}
+"""Counters of plans, and what holds them in a plan's `Answering`."""
+
+
 class _Plan:
     """A plan in memory, and what was counted of its comparisons so far."""
 
     def __init__(self, answering: weakref.ref[Answering], runtime: Runtime) -> None:
         self.answering = answering
         self._labels = {"model": runtime.model, "version": str(runtime.version)}
-        self._compared = self._differed = 0
+        self._told = dict.fromkeys(_OF_PLANS, 0)
 
     def count(self, metrics: Metrics) -> None:
         found = self.answering()
         if found is None:
             return
-        compared, differed = found.compared, found.differed
-        if compared > self._compared:
-            metrics.count("compared", compared - self._compared, **self._labels)
-        if differed > self._differed:
-            metrics.count("disagreed", differed - self._differed, **self._labels)
-        self._compared, self._differed = compared, differed
+        for name, attribute in _OF_PLANS.items():
+            now = getattr(found, attribute)
+            if now > self._told[name]:
+                metrics.count(name, now - self._told[name], **self._labels)
+                self._told[name] = now
 
 
 class Operations:

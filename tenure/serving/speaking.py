@@ -20,6 +20,7 @@ COUNTERS = {
     "fell_back": "Requests that the fallback answered because of a guard rule.",
     "compared": "Answers of a plan that were compared with scikit-learn's.",
     "disagreed": "Times that a plan was given up after such a comparison.",
+    "plan_raised": "Times that a plan raised an error, and scikit-learn answered.",
     "feedback": "Labels and overrides that were taken.",
 }
 """What `Metrics.count` takes, by name, and its help."""
@@ -30,6 +31,7 @@ _NAMES = {
     "fell_back": "tenure_guard_fallback_requests_total",
     "compared": "tenure_plan_compared_total",
     "disagreed": "tenure_plan_fell_back_total",
+    "plan_raised": "tenure_plan_raised_total",
     "feedback": "tenure_feedback_total",
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tenure.plans.making import make_plan
 from tenure.predictions.feedback import LABEL, OVERRIDE, read_feedback
 from tenure.registry import open_ledger
 from tenure.serving import build_app
@@ -21,6 +22,7 @@ from tenure.serving.hosts import allowed_hosts
 from tenure.serving.keys import Role, add_key
 from tenure.serving.loading import version_loader
 from tenure.serving.operating import Operations, Options
+from tenure.serving.speaking import exposition
 from tenure.workspace import Workspace
 from tests.unit.serving import lives
 from tests.unit.serving.lives import ROW
@@ -261,3 +263,24 @@ def test_loads_and_comparisons_of_plans_are_counted_once(place: Workspace) -> No
         ("compared", (("model", "fraud"), ("version", "1"))): runtime.compiled.compared
     }
     assert [model for model, *_ in operations.metrics.snapshot()["loads"]] == ["fraud"]
+
+
+def test_a_plan_that_raises_or_differs_is_in_the_metrics(place: Workspace) -> None:
+    operations = Operations(place, "127.0.0.1", Options())
+    slot = open_ledger(place).slot("fraud")
+    assert slot is not None
+    runtime = operations.loader(version_loader(place))(slot)
+    assert runtime.compiled is not None
+    with pytest.raises(KeyError):
+        runtime.answer({}, 1, probabilities=True)
+    other = lives.classifier(seed=1)
+    plan = make_plan(other, lives.FEATURES, runtime.classes, runtime.task)
+    assert plan is not None
+    runtime.compiled.plan = plan
+    runtime.answer({name: [value] for name, value in ROW.items()}, 1, probabilities=True)
+    settle()
+    operations.count_plans()
+    text = exposition(operations.metrics.snapshot(), []).decode()
+    of = '{model="fraud",version="1"}'
+    for name in ("compared", "fell_back", "raised"):
+        assert f"tenure_plan_{name}_total{of} 1\n" in text

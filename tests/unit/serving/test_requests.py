@@ -276,6 +276,14 @@ def test_models_say_what_they_take(ask: Ask) -> None:
     ]
 
 
+def test_models_say_what_computes_them_and_how_far_it_agrees(ask: Ask) -> None:
+    told = ask("GET", "/v1/models/fraud").json()
+    assert told["plan"] == "linear"
+    assert 0 <= told["agreement"]["max_difference"] <= 1e-9
+    in_v2 = ask("GET", "/v2/models/fraud").json()["parameters"]
+    assert (told["plan"], told["agreement"]) == (in_v2["plan"], in_v2["agreement"])
+
+
 def test_health_says_what_is_served(ask: Ask) -> None:
     assert ask("GET", "/health/live").json() == {"status": "live"}
     ready = ask("GET", "/health/ready").json()
