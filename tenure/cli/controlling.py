@@ -22,9 +22,9 @@ from tenure.cli.command import (
     actor,
     must_say,
 )
-from tenure.cli.looking import ledger_if_any, must_know
+from tenure.cli.looking import ledger_about, ledger_if_any, must_have, must_know
 from tenure.cli.output import Block, Line, Table
-from tenure.errors import CaseNotFound, HaltsNothing, VersionNotFound
+from tenure.errors import CaseNotFound, HaltsNothing
 from tenure.records import Case, CaseState, Halt, Version
 from tenure.workspace import open_workspace
 
@@ -90,7 +90,7 @@ def cases(
         ModelNotFound: there is no such model.
     """
     opened = open_workspace(workspace, project)
-    ledger = must_know(model, opened) if model is not None else ledger_if_any(opened)
+    ledger = ledger_about(model, opened)
     if ledger is None:
         return ()
     found = ledger.cases(model) if all else ledger.undone_cases()
@@ -117,8 +117,7 @@ def restore(
     from tenure import retirement
 
     opened = open_workspace(workspace, project)
-    if must_know(model, opened) is None:
-        raise VersionNotFound(model=model, version=version, newest=0)
+    must_have(model, version, opened)
     back = retirement.restore(model, version, opened, actor=actor(), reason=must_say(reason))
     make_known(model, opened, actor=actor())
     return back

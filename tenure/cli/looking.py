@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tenure.cli.output import Table
-from tenure.errors import AmbiguousBatch, BadTime, BatchNotFound, ModelNotFound
+from tenure.errors import (
+    AmbiguousBatch,
+    BadTime,
+    BatchNotFound,
+    ModelNotFound,
+    VersionNotFound,
+)
 from tenure.spec.mistakes import nearest
 from tenure.spec.names import model_names
 from tenure.workspace import Workspace
@@ -45,6 +51,28 @@ def must_know(model: str, workspace: Workspace) -> Ledger | None:
         said = ", ".join(sorted(known)) or "none"
         raise ModelNotFound(model=model, known=said + (f" ({near})" if near else ""))
     return ledger
+
+
+def must_have(model: str, version: int, workspace: Workspace) -> Ledger:
+    """Return the ledger, once it is clear that the model exists and may have a version.
+
+    Raises:
+        ModelNotFound: neither a spec nor a ledger row bears this name.
+        VersionNotFound: nothing was ever registered here.
+    """
+    ledger = must_know(model, workspace)
+    if ledger is None:
+        raise VersionNotFound(model=model, version=version, newest=0)
+    return ledger
+
+
+def ledger_about(model: str | None, workspace: Workspace) -> Ledger | None:
+    """Return the ledger, if any, once it is clear that the model exists; None asks about all.
+
+    Raises:
+        ModelNotFound: neither a spec nor a ledger row bears this name.
+    """
+    return ledger_if_any(workspace) if model is None else must_know(model, workspace)
 
 
 def count_batches(ledger: Ledger, model: str, state: BatchState) -> int:

@@ -18,9 +18,9 @@ from tenure.cli.command import (
     actor,
     must_say,
 )
-from tenure.cli.looking import must_know
+from tenure.cli.looking import must_have, must_know
 from tenure.cli.output import Block, Line
-from tenure.errors import NoChampion, VersionNotFound
+from tenure.errors import NoChampion
 from tenure.records import Assignment, Rollout, Slot
 from tenure.records.rollout import step_name
 from tenure.workspace import open_workspace
@@ -69,14 +69,11 @@ def deploy(
     from tenure import rollouts
 
     opened = open_workspace(workspace, project)
-    ledger = must_know(model, opened)
-    if ledger is None:
-        raise VersionNotFound(model=model, version=version, newest=0)
+    ledger = must_have(model, version, opened)
     before = ledger.slot(model)
     way = {None: rollouts.Way.SPEC, True: rollouts.Way.STEPS, False: rollouts.Way.DIRECT}[by_steps]
     why = must_say(reason)
     now = rollouts.place(model, version, opened, actor=actor(), reason=why, way=way)
-    rollouts.settle_overtaken(model, opened, actor=actor())
     make_known(model, opened, actor=actor())
     return _moved(before, now, ledger.open_rollout(model))
 
@@ -100,7 +97,7 @@ def rollback(
         ModelNotFound, VersionNotFound, NoChampion, NoStandby: there is nobody to go back to.
         NotFitToServe, StaleEpoch, ArtifactRefused: the slot did not move.
     """
-    from tenure import registry, rollouts
+    from tenure import registry
 
     opened = open_workspace(workspace, project)
     ledger = must_know(model, opened)
@@ -108,7 +105,6 @@ def rollback(
     if before is None:
         raise NoChampion(model=model)
     now = registry.rollback(model, opened, actor=actor(), reason=must_say(reason), to=to)
-    rollouts.settle_overtaken(model, opened, actor=actor())
     make_known(model, opened, actor=actor())
     return _moved(before, now)
 

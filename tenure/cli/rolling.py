@@ -22,9 +22,9 @@ from tenure.cli.command import (
     actor,
     must_say,
 )
-from tenure.cli.looking import ledger_if_any, must_know
+from tenure.cli.looking import ledger_about, must_have, must_know
 from tenure.cli.output import Block, Line, Table
-from tenure.errors import NoRollout, VersionNotFound
+from tenure.errors import NoRollout
 from tenure.records import Rollout, RolloutState
 from tenure.records.rollout import step_name
 from tenure.registry import Ledger
@@ -63,8 +63,7 @@ def start(
     from tenure import rollouts
 
     opened = open_workspace(workspace, project)
-    if must_know(model, opened) is None:
-        raise VersionNotFound(model=model, version=version, newest=0)
+    must_have(model, version, opened)
     begun = rollouts.start(model, version, opened, actor=actor(), reason=must_say(reason))
     make_known(model, opened, actor=actor())
     return _course(begun)
@@ -84,7 +83,7 @@ def status(
         ModelNotFound: there is no such model.
     """
     opened = open_workspace(workspace, project)
-    ledger = must_know(model, opened) if model is not None else ledger_if_any(opened)
+    ledger = ledger_about(model, opened)
     if ledger is None:
         return ()
     return tuple(_course(each, _seen(each, opened)) for each in _asked(model, ledger))

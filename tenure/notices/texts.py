@@ -160,7 +160,8 @@ def about_rollout(rollout: Rollout, setting: Setting) -> Notice:
         rollout.state,
         (
             f"the rollout of {version} ended",
-            "The champion answers every request.",
+            "It answers no request any more. If it is still fit to serve, "
+            f"`tenure deploy {model} {rollout.version}` lets it try anew.",
             Tone.INFO,
         ),
     )

@@ -1,7 +1,7 @@
 """How does the ledger's database stay sound with many processes at it, any of which may die?
 
 SQLite in WAL mode, every commit synced. A write takes the write lock at its start (a read that
-turns writer could not wait), appends its one audit row in the same transaction, commits, and then
+turns writer could not wait), appends its audit row in the same transaction, commits, and then
 brings the anchor up, and the witness outside if there is one. One connection a thread, never one
 across a fork.
 """
@@ -74,7 +74,11 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
 
 
 class Writing:
-    """One open write transaction: at most one audit row, which the changes beside it carry out."""
+    """One open write transaction: an audit row, which the changes beside it carry out.
+
+    There is a second row where one change cannot be without another: a champion's slot that moves
+    ends the rollout beside it.
+    """
 
     def __init__(self, connection: Connection, head: Head, clock: Clock) -> None:
         self.connection = connection
@@ -85,7 +89,7 @@ class Writing:
 
     @property
     def next_seq(self) -> int:
-        """The number that the audit row of this transaction gets."""
+        """The number that the next audit row of this transaction gets."""
         return self.head.seq + 1
 
     def append(

@@ -6,6 +6,7 @@ from tenure.registry.batches import BatchBook
 from tenure.registry.candidates import CandidateBook
 from tenure.registry.cases import CaseBook
 from tenure.registry.database import Database
+from tenure.registry.failures import FailureBook
 from tenure.registry.fleet import FleetBook
 from tenure.registry.halts import HaltBook
 from tenure.registry.leases import LeaseBook
@@ -27,6 +28,7 @@ class Ledger(
     ReadingBook,
     CaseBook,
     RolloutBook,
+    FailureBook,
     HaltBook,
     NoticeBook,
     FleetBook,

@@ -1,18 +1,15 @@
 """Which version takes over step by step, how far has it come, and who said so?
 
-A model has one open rollout at a time. Each change moves the slots that the version holds and the
-rollout itself in one transaction with one audit row, and compares the champion's epoch that was
-decided on. The promotion at the end is the slot's own; it is not written here.
+A model has one open rollout at a time, beside one champion: once that one's slot moves, in whatever
+way, the rollout is over in the same transaction. The promotion at the end is such a move, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Literal
 
-import orjson
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from tenure.errors import (
     NoChampion,
@@ -24,59 +21,22 @@ from tenure.errors import (
     StaleEpoch,
     VersionNotFound,
 )
-from tenure.records import (
-    Rollout,
-    RolloutState,
-    RolloutStep,
-    Slot,
-    Stage,
-    canonical,
-    digest_of,
-    from_json,
-    to_json,
-)
-from tenure.records.rollout import slot_of, step_name
+from tenure.records import Rollout, RolloutState, Slot, Stage, digest_of
+from tenure.records.rollout import step_name
+from tenure.registry import rollout_rows as rows
 from tenure.registry.chain import read_stamp
 from tenure.registry.database import Database, Writing, check_entry
 from tenure.registry.halts import check_halt, is_automatic
-from tenure.registry.slots import put_slot, stage_and_epoch
-from tenure.registry.tables import audit, rollouts, slots
+from tenure.registry.holding import holder, stage_and_epoch
+from tenure.registry.slots import move_slot
+from tenure.registry.tables import rollouts
 from tenure.registry.versions import newest_number
 
-FAILED = "serving_failed"
-
-_ONE = select(rollouts.c.record, rollouts.c.seq).where(rollouts.c.id == bindparam("id"))
-_OPEN = select(rollouts.c.record, rollouts.c.seq).where(rollouts.c.open_for == bindparam("model"))
-_ALL_OPEN = (
-    select(rollouts.c.record, rollouts.c.seq)
-    .where(rollouts.c.open_for.is_not(None))
-    .order_by(rollouts.c.model)
-)
-_OF_MODEL = (
-    select(rollouts.c.record, rollouts.c.seq)
-    .where(rollouts.c.model == bindparam("model"))
-    .order_by(rollouts.c.seq.desc())
-    .limit(bindparam("limit"))
-)
 _COUNT = select(func.count()).where(rollouts.c.model == bindparam("model"))
-_PUT = (
-    update(rollouts)
-    .where(rollouts.c.id == bindparam("of_id"))
-    .values(state=bindparam("state"), open_for=bindparam("open_for"), record=bindparam("of_record"))
-)
-_HOLDS = select(slots.c.version, slots.c.epoch).where(
-    slots.c.model == bindparam("model"), slots.c.slot == bindparam("slot")
-)
-_SAID = (
-    select(audit.c.seq)
-    .where(audit.c.model == bindparam("model"), audit.c.kind == FAILED)
-    .where(func.json_extract(audit.c.body, "$.slot") == bindparam("slot"))
-    .where(func.json_extract(audit.c.body, "$.version") == bindparam("version"))
-    .where(func.json_extract(audit.c.body, "$.epoch") == bindparam("epoch"))
-    .limit(1)
-)
+_EVERY = 1000
 
-Place = tuple[str, int | None, int]
+Unfinished = Literal[RolloutState.ROLLED_BACK, RolloutState.ABORTED]
+"""The ends that leave the champion in office; the others are the slot's to write."""
 
 
 class RolloutBook:
@@ -123,7 +83,6 @@ class RolloutBook:
             check_halt(write.connection, model, actor)
             champion = _check_start(write, model, number, expected_epoch)
             tried = write.connection.execute(_COUNT, {"model": model}).scalar_one()
-            now = read_stamp(write.as_of)
             made = Rollout(
                 id=digest_of([model, number, expected_epoch, tried]),
                 model=model,
@@ -134,14 +93,12 @@ class RolloutBook:
                 state=RolloutState.RUNNING,
                 steps=(),
                 started_by=actor,
-                started_at=now,
+                started_at=read_stamp(write.as_of),
                 reason=reason,
                 evidence=evidence,
             )
-            stepped, places, said = _step(write, made, shares[0], actor, reason, evidence)
-            row = {**_columns(stepped), "id": made.id, "model": model, "seq": write.next_seq}
-            write.connection.execute(insert(rollouts), row)
-            return _append(write, "rollout_started", stepped, places, actor, said, evidence)
+            said = {"actor": actor, "reason": reason, "evidence": evidence}
+            return rows.take_step(write, made, shares[0], **said)
 
     def advance_rollout(
         self,
@@ -156,24 +113,14 @@ class RolloutBook:
 
         Raises:
             RolloutIsOver, RolloutMoved: it does not stand where the decision saw it.
-            StaleEpoch: the champion has changed since the rollout began.
             Halted: automation of the model is halted, and the actor is no person.
         """
+        said = {"actor": actor, "reason": reason, "evidence": evidence}
         with self.database.writing() as write:
             now = _undone(write.connection, id, expected_step)
             check_halt(write.connection, now.model, actor)
-            _, epoch = stage_and_epoch(write, now.model, now.version, Slot.CHAMPION)
-            if epoch != now.champion_epoch:
-                raise StaleEpoch(
-                    model=now.model,
-                    slot=Slot.CHAMPION.value,
-                    now=epoch or 0,
-                    decided_at=now.champion_epoch,
-                )
             assert now.step + 1 < len(now.shares), "after the last step comes the promotion"
-            stepped, places, said = _step(write, now, now.next_share, actor, reason, evidence)
-            write.connection.execute(_PUT, _changed(stepped))
-            return _append(write, "rollout_advanced", stepped, places, actor, said, evidence)
+            return rows.take_step(write, now, now.next_share, **said)
 
     def hold_rollout(
         self,
@@ -195,100 +142,95 @@ class RolloutBook:
             if now.state is RolloutState.HELD:
                 return now
             check_halt(write.connection, now.model, actor)
-            held = replace(now, state=RolloutState.HELD, outcome=reason, verdict=evidence)
-            write.connection.execute(_PUT, _changed(held))
-            return _append(write, "rollout_held", held, [], actor, reason, evidence)
+            return rows.hold(write, now, actor=actor, reason=reason, evidence=evidence)
+
+    def finish_rollout(
+        self,
+        id: str,  # noqa: A002
+        *,
+        expected_step: int,
+        actor: str,
+        reason: str,
+        evidence: str,
+    ) -> Rollout:
+        """Let the version take office after the last step; its artifact was checked before.
+
+        Raises:
+            RolloutIsOver, RolloutMoved: it does not stand where the decision saw it.
+            Halted: automation of the model is halted, and the actor is no person.
+        """
+        said = {"actor": actor, "reason": reason, "evidence": evidence}
+        with self.database.writing() as write:
+            now = _undone(write.connection, id, expected_step)
+            check_halt(write.connection, now.model, actor)
+            assert now.step + 1 == len(now.shares), "the promotion comes after the last step"
+            # It may serve: a version that holds a slot changes no stage.
+            wanted = {"slot": Slot.CHAMPION.value, "version": now.version}
+            wanted["expected_epoch"] = now.champion_epoch
+            move_slot(write, wanted, model=now.model, **said)
+            return rows.read_rollout(write.connection, id)
 
     def end_rollout(
         self,
         id: str,  # noqa: A002
-        state: RolloutState,
+        state: Unfinished,
         *,
+        expected_step: int | None = None,
         actor: str,
         reason: str,
         evidence: str,
     ) -> Rollout:
         """End a rollout and empty the slots that its version holds; ended again it stays as it is.
 
+        `expected_step` is the one that was judged, None to end it wherever it stands.
+
         Raises:
-            StaleEpoch: it is to end as promoted, and its version is not champion.
+            RolloutMoved: it does not stand where the decision saw it.
             Halted: automation of the model is halted, and the actor is no person.
         """
         with self.database.writing() as write:
-            now = _read(write.connection, id)
+            now = rows.read_rollout(write.connection, id)
             if now.is_over:
                 return now
+            if expected_step not in (None, now.step):
+                raise _moved(now, expected_step)
             check_halt(write.connection, now.model, actor)
-            if state is RolloutState.PROMOTED:
-                _check_promoted(write.connection, now)
-            ended = replace(
-                now,
-                state=state,
-                outcome=reason,
-                verdict=evidence,
-                ended_by=actor,
-                ended_at=read_stamp(write.as_of),
-            )
-            places = _emptied(write, now, None, actor, reason)
-            write.connection.execute(_PUT, _changed(ended))
-            return _append(write, "rollout_ended", ended, places, actor, reason, evidence)
-
-    def note_serving_failed(
-        self, model: str, slot: Slot, version: int, epoch: int, *, actor: str, reason: str
-    ) -> bool:
-        """Put on record that a server could not load what a slot names; once a version and epoch.
-
-        Returns:
-            Whether it was not on record before.
-        """
-        asked = {"model": model, "slot": slot.value, "version": version, "epoch": epoch}
-        with self.database.writing() as write:
-            if write.connection.execute(_SAID, asked).first() is not None:
-                return False
-            body = {"slot": slot.value, "version": version, "epoch": epoch}
-            said: Any = {"model": model, "actor": actor, "reason": reason}
-            write.append(FAILED, **said, evidence="a server's status", body=body)
-        return True
+            return rows.end(write, now, state, actor=actor, reason=reason, evidence=evidence)
 
     def open_rollout(self, model: str) -> Rollout | None:
         """Return the rollout of a model that is not over, or None."""
         with self.database.reading() as connection:
-            row = connection.execute(_OPEN, {"model": model}).first()
-        return _as_rollout(row) if row else None
+            return rows.read_open(connection, model)
 
     def open_rollouts(self) -> list[Rollout]:
         """Return every rollout that is not over, by model."""
         with self.database.reading() as connection:
-            return [_as_rollout(row) for row in connection.execute(_ALL_OPEN)]
+            return rows.read_all_open(connection)
 
     def rollout(self, id: str) -> Rollout:  # noqa: A002
         """Return a rollout as it stands, by its id."""
         with self.database.reading() as connection:
-            return _read(connection, id)
+            return rows.read_rollout(connection, id)
 
     def rollouts(self, model: str, *, limit: int = 50) -> list[Rollout]:
         """Return the newest rollouts of a model, oldest first."""
-        asked = {"model": model, "limit": limit}
         with self.database.reading() as connection:
-            rows = connection.execute(_OF_MODEL, asked).all()
-        return [_as_rollout(row) for row in reversed(rows)]
+            return rows.read_newest(connection, model, limit)
 
 
 def _known(
     connection: Connection, model: str, number: int, epoch: int, actor: str
 ) -> Rollout | None:
     """Return the rollout that a start finds done; None where it is to begin."""
-    row = connection.execute(_OPEN, {"model": model}).first()
-    if row is not None:
-        now = _as_rollout(row)
+    now = rows.read_open(connection, model)
+    if now is not None:
         if now.version == number:
             return now
         raise RolloutOpen(model=model, version=now.version, step=step_name(now.share))
     if not is_automatic(actor):
         return None
-    earlier = connection.execute(_OF_MODEL, {"model": model, "limit": 1000}).all()
-    found = (_as_rollout(row) for row in earlier)
-    mine = (each for each in found if (each.version, each.champion_epoch) == (number, epoch))
+    earlier = reversed(rows.read_newest(connection, model, _EVERY))
+    mine = (each for each in earlier if (each.version, each.champion_epoch) == (number, epoch))
     return next(mine, None)
 
 
@@ -300,7 +242,7 @@ def _check_start(write: Writing, model: str, number: int, expected_epoch: int) -
         raise VersionNotFound(model=model, version=number, newest=newest)
     if stage != Stage.VALIDATED.value:
         raise NotFitToServe(model=model, version=number, stage=stage)
-    champion = _holder(write.connection, model, Slot.CHAMPION)
+    champion = holder(write.connection, model, Slot.CHAMPION)
     if champion is None or champion[0] is None:
         raise NoChampion(model=model)
     if epoch != expected_epoch:
@@ -311,117 +253,15 @@ def _check_start(write: Writing, model: str, number: int, expected_epoch: int) -
     return champion[0]
 
 
-def _check_promoted(connection: Connection, now: Rollout) -> None:
-    champion = _holder(connection, now.model, Slot.CHAMPION)
-    if champion is None or champion[0] != now.version:
-        raise StaleEpoch(
-            model=now.model,
-            slot=Slot.CHAMPION.value,
-            now=champion[1] if champion else 0,
-            decided_at=now.champion_epoch + 1,
-        )
-
-
-def _step(
-    write: Writing, now: Rollout, share: float, actor: str, reason: str, evidence: str
-) -> tuple[Rollout, list[Place], str]:
-    """Give the version the slot of a share, and empty the one that it held for another.
-
-    Returns the rollout after it, the slots that it changed, and the reason as it is recorded.
-    """
-    slot, said = slot_of(share), f"{step_name(share)}: {reason}"
-    places = _emptied(write, now, slot, actor, said)
-    held = _holder(write.connection, now.model, slot)
-    row = put_slot(
-        write,
-        now.model,
-        slot,
-        now.version,
-        expected=held[1] if held else 0,
-        actor=actor,
-        reason=said,
-    )
-    step = RolloutStep(
-        share=share,
-        epoch=row["epoch"],
-        began_at=read_stamp(write.as_of),
-        actor=actor,
-        reason=reason,
-        evidence=evidence,
-    )
-    places.append((slot.value, now.version, row["epoch"]))
-    stepped = replace(now, state=RolloutState.RUNNING, outcome="", verdict=None)
-    return replace(stepped, steps=(*now.steps, step)), places, said
-
-
-def _emptied(
-    write: Writing, now: Rollout, but: Slot | None, actor: str, reason: str
-) -> list[Place]:
-    """Empty the slots beside the champion's that the version holds, but one."""
-    places: list[Place] = []
-    for slot in (Slot.CHALLENGER, Slot.SHADOW):
-        held = _holder(write.connection, now.model, slot)
-        if slot is but or held is None or held[0] != now.version:
-            continue
-        row = put_slot(write, now.model, slot, None, expected=held[1], actor=actor, reason=reason)
-        places.append((slot.value, None, row["epoch"]))
-    return places
-
-
-def _holder(connection: Connection, model: str, slot: Slot) -> tuple[int | None, int] | None:
-    row = connection.execute(_HOLDS, {"model": model, "slot": slot.value}).first()
-    return (row.version, row.epoch) if row else None
-
-
-def _append(
-    write: Writing,
-    kind: str,
-    now: Rollout,
-    places: list[Place],
-    actor: str,
-    reason: str,
-    evidence: str,
-) -> Rollout:
-    body = {
-        "rollout": now.id,
-        "version": now.version,
-        "state": now.state.value,
-        "step": now.step,
-        "share": now.share,
-        "slots": places,
-        "record": digest_of(to_json(replace(now, seq=0))),
-    }
-    said: Any = {"model": now.model, "actor": actor, "reason": reason, "evidence": evidence}
-    write.append(kind, **said, body=body, announce=True)
-    return replace(now, seq=now.seq or write.head.seq)
-
-
-def _columns(now: Rollout) -> dict[str, Any]:
-    return {
-        "state": now.state.value,
-        "open_for": None if now.is_over else now.model,
-        "record": canonical(to_json(replace(now, seq=0))).decode(),
-    }
-
-
-def _changed(now: Rollout) -> dict[str, Any]:
-    columns = _columns(now)
-    return {**columns, "of_record": columns.pop("record"), "of_id": now.id}
-
-
 def _undone(connection: Connection, id: str, expected_step: int) -> Rollout:  # noqa: A002
-    now = _read(connection, id)
+    now = rows.read_rollout(connection, id)
     if now.is_over:
         raise RolloutIsOver(model=now.model, version=now.version, outcome=now.outcome)
     if now.step != expected_step:
-        where = {"model": now.model, "version": now.version, "now": now.step}
-        raise RolloutMoved(**where, decided_at=expected_step)
+        raise _moved(now, expected_step)
     return now
 
 
-def _read(connection: Connection, id: str) -> Rollout:  # noqa: A002
-    return _as_rollout(connection.execute(_ONE, {"id": id}).one())
-
-
-def _as_rollout(row: Any) -> Rollout:
-    return replace(from_json(Rollout, orjson.loads(row.record)), seq=row.seq)
+def _moved(now: Rollout, decided_at: int | None) -> RolloutMoved:
+    where = {"model": now.model, "version": now.version, "now": now.step}
+    return RolloutMoved(**where, decided_at=decided_at)

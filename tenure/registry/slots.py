@@ -1,7 +1,8 @@
 """Who serves, since when, and who said so?
 
-A slot is one row, changed by one UPDATE that compares the epoch, so that a decision about an old
-state changes nothing. A refused attempt leaves an audit row too.
+A decision about an old epoch changes nothing, and a refused attempt leaves an audit row too. A
+champion's slot that moves takes along the rollout that was begun beside it: no version keeps a
+share beside a champion that it was never compared with.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from tenure.errors import (
     Halted,
@@ -24,39 +25,12 @@ from tenure.records import Assignment, Slot, Stage, canonical, digest_of, from_j
 from tenure.registry.chain import read_stamp, stamp
 from tenure.registry.database import Database, Writing, check_entry
 from tenure.registry.halts import check_halt
+from tenure.registry.holding import put_slot, stage_and_epoch
 from tenure.registry.leases import Lease, check_lease
-from tenure.registry.prepared import Prepared
-from tenure.registry.tables import assignments, request_keys, slots, versions
+from tenure.registry.rollout_rows import settle_rollout
+from tenure.registry.tables import assignments, request_keys, slots
 from tenure.registry.versions import newest_number
 
-_STATE = Prepared(
-    select(
-        select(versions.c.stage)
-        .where(versions.c.model == bindparam("model"), versions.c.number == bindparam("number"))
-        .scalar_subquery()
-        .label("stage"),
-        select(slots.c.epoch)
-        .where(slots.c.model == bindparam("model"), slots.c.slot == bindparam("slot"))
-        .scalar_subquery()
-        .label("epoch"),
-    )
-)
-_FILL = Prepared(insert(slots))
-_MOVE = Prepared(
-    update(slots)
-    .where(
-        slots.c.model == bindparam("of_model"),
-        slots.c.slot == bindparam("of_slot"),
-        slots.c.epoch == bindparam("expected_epoch"),
-    )
-    .values(version=bindparam("version"), epoch=bindparam("epoch"))
-)
-_SERVED = Prepared(
-    update(versions)
-    .where(versions.c.model == bindparam("of_model"), versions.c.number == bindparam("of_number"))
-    .values(served_epoch=bindparam("served_epoch"))
-)
-_ASSIGNED = Prepared(insert(assignments))
 _NOW = (
     select(assignments)
     .join(
@@ -136,7 +110,7 @@ class SlotBook:
                 why = {"refused_as": refusal.code, "message": str(refusal)}
                 write.append("promotion_refused", **said, body={**wanted, **why})
             else:
-                moved = _move(write, wanted, **said)
+                moved = move_slot(write, wanted, **said)
                 if key is not None:
                     _remember(write.connection, key, request, moved)
                 return moved
@@ -160,7 +134,7 @@ class SlotBook:
                 raise StaleEpoch(model=model, slot=slot, now=now or 0, decided_at=expected_epoch)
             wanted = {"slot": slot, "version": None, "expected_epoch": expected_epoch}
             said = {"actor": actor, "reason": reason, "evidence": evidence}
-            return _move(write, wanted, model=model, **said)
+            return move_slot(write, wanted, model=model, **said)
 
     def slot(self, model: str, slot: Slot = Slot.CHAMPION) -> Assignment | None:
         """Return who holds a slot now, or None if it was never filled."""
@@ -218,46 +192,13 @@ def _refusal(
     return None
 
 
-def put_slot(
-    write: Writing,
-    model: str,
-    slot: Slot,
-    number: int | None,
-    *,
-    expected: int,
-    actor: str,
-    reason: str,
-) -> dict[str, Any]:
-    """Write into the open transaction who holds a slot from now on; the audit row is the caller's.
-
-    `expected` is the epoch that the slot is known to be at, 0 for one that was never filled.
-    """
-    epoch = expected + 1
-    place = {"model": model, "slot": slot.value, "version": number, "epoch": epoch}
-    if expected == 0:
-        _FILL.run(write.driver, place)
-    else:
-        changed = {"version": number, "epoch": epoch, "expected_epoch": expected}
-        moved = _MOVE.run(write.driver, {"of_model": model, "of_slot": slot.value, **changed})
-        assert moved.rowcount == 1
-    row = {**place, "since": write.as_of, "seq": write.next_seq, "actor": actor, "reason": reason}
-    _ASSIGNED.run(write.driver, row)
-    if slot is Slot.CHAMPION and number is not None:
-        _SERVED.run(write.driver, {"of_model": model, "of_number": number, "served_epoch": epoch})
-    return row
-
-
-def stage_and_epoch(
-    write: Writing, model: str, number: int, slot: Slot
-) -> tuple[str | None, int | None]:
-    """Return how fit a version is and the epoch of a slot, None for what is not there."""
-    asked = {"model": model, "number": number, "slot": slot.value}
-    return _STATE.run(write.driver, asked).fetchone()
-
-
-def _move(
+def move_slot(
     write: Writing, wanted: dict[str, Any], *, model: str, actor: str, reason: str, evidence: str
 ) -> Assignment:
+    """Move a slot in the open transaction, and end the rollout beside it if it is the champion's.
+
+    `wanted` names `slot`, `version` (None for nobody), and the `expected_epoch`, which was checked.
+    """
     slot, number, expected = Slot(wanted["slot"]), wanted["version"], wanted["expected_epoch"]
     said = {"actor": actor, "reason": reason}
     row = put_slot(write, model, slot, number, expected=expected, **said)
@@ -270,6 +211,8 @@ def _move(
         body={"slot": slot.value, "version": number, "epoch": row["epoch"]},
         announce=True,
     )
+    if slot is Slot.CHAMPION:
+        settle_rollout(write, model, number, row["epoch"], **said, evidence=evidence)
     return Assignment(**{**row, "slot": slot, "since": read_stamp(write.as_of)})
 
 

@@ -55,6 +55,8 @@ def wait_until_gone(
 def _holds(status: ServerStatus, model: str, version: int, epoch: int | None) -> bool:
     if version in status.held.get(model, []):
         return True
+    if any(each["version"] == version for each in status.beside.get(model, {}).values()):
+        return True
     served = status.serving.get(model)
     if served is None:
         return False

@@ -17,7 +17,7 @@ from tenure.errors import (
     StepTooEarly,
     StillInOffice,
 )
-from tenure.records import Assignment, Case, CaseState, CaseStep, Stage
+from tenure.records import Assignment, Case, CaseState, CaseStep, RolloutState, Stage
 from tenure.registry import open_ledger
 from tenure.registry.archived import put_away, take_out
 from tenure.retirement import probing, retaining
@@ -138,6 +138,7 @@ def move_slot(case: Case, workspace: Workspace, *, actor: str) -> Case:
         if chosen["kind"] != IN_OFFICE:
             moved = _moved(now, chosen["successor"], workspace, actor)
             facts["epoch_after"] = moved.epoch
+        _end_rollout(now, workspace, actor)
         why = {"reason": now.reason, "evidence": now.id}
         ledger.change_stage(now.model, now.version, Stage.RETIRED, actor=actor, **why)
     except (StaleEpoch, StillInOffice):
@@ -162,14 +163,28 @@ def _moved(case: Case, number: int | None, workspace: Workspace, actor: str) -> 
     return ledger.promote(case.model, number, expected_epoch=case.epoch, **said)
 
 
+def _end_rollout(case: Case, workspace: Workspace, actor: str) -> None:
+    """End the rollout of the version that is to be retired, if it was under way at that time."""
+    ledger = open_ledger(workspace)
+    rollout = ledger.open_rollout(case.model)
+    if rollout is None or rollout.version != case.version or rollout.seq > case.seq:
+        return
+    reason = f"Version {case.version} is retired: {case.reason} (case {case.id[:12]})"
+    said: Facts = {"actor": actor, "reason": reason, "evidence": case.id}
+    ledger.end_rollout(rollout.id, RolloutState.ABORTED, **said)
+
+
 def _overtaken(case: Case, workspace: Workspace, actor: str) -> Case:
     ledger = open_ledger(workspace)
-    slot = ledger.slot(case.model)
+    slot, rollout = ledger.slot(case.model), ledger.open_rollout(case.model)
     assert slot is not None, "a slot that moved is there"
     who = "nobody" if slot.version is None else f"version {slot.version}"
+    what = f"The slot went to {who} at epoch {slot.epoch} ({slot.actor})"
+    if rollout is not None and rollout.version == case.version:
+        what = f"A rollout of version {case.version} began ({rollout.started_by})"
     outcome = (
-        f"The slot went to {who} at epoch {slot.epoch} ({slot.actor}) after this was decided at "
-        f"epoch {case.epoch}: version {case.version} is not retired by it."
+        f"{what} after this was decided at epoch {case.epoch}: version {case.version} is not "
+        "retired by it."
     )
     return ledger.close_case(
         case.id, actor=actor, outcome=outcome, record=None, now=workspace.clock.now()

@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from tenure.rollouts.control import abort, advance
     from tenure.rollouts.failures import note_failures
     from tenure.rollouts.judging import judge
+    from tenure.rollouts.looks import last_look
     from tenure.rollouts.placing import Way, place, start
     from tenure.rollouts.seeing import look_at
-    from tenure.rollouts.walking import Walked, settle_overtaken, walk, walk_one
+    from tenure.rollouts.walking import Walked, walk, walk_one
 
 __all__ = [
     "Walked",
@@ -18,10 +19,10 @@ __all__ = [
     "abort",
     "advance",
     "judge",
+    "last_look",
     "look_at",
     "note_failures",
     "place",
-    "settle_overtaken",
     "start",
     "walk",
     "walk_one",
@@ -33,10 +34,10 @@ _HOME = {
     "abort": "control",
     "advance": "control",
     "judge": "judging",
+    "last_look": "looks",
     "look_at": "seeing",
     "note_failures": "failures",
     "place": "placing",
-    "settle_overtaken": "walking",
     "start": "placing",
     "walk": "walking",
     "walk_one": "walking",

@@ -35,8 +35,9 @@ def abort(model: str, workspace: Workspace, *, actor: str, reason: str) -> Rollo
         Halted: automation of the model is halted, and the actor is no person.
     """
     now = _open(model, workspace)
-    said = {"actor": actor, "reason": reason, "evidence": WORD}
-    return open_ledger(workspace).end_rollout(now.id, RolloutState.ABORTED, **said)
+    return open_ledger(workspace).end_rollout(
+        now.id, RolloutState.ABORTED, actor=actor, reason=reason, evidence=WORD
+    )
 
 
 def _open(model: str, workspace: Workspace) -> Rollout:

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 from tenure.errors import (
     ArtifactRefused,
     Halted,
-    NotFitToServe,
     ObjectDamaged,
     ObjectMissing,
     RolloutIsOver,
     RolloutMoved,
-    StaleEpoch,
     TenureError,
 )
-from tenure.records import Assignment, Rollout, RolloutState
+from tenure.records import Rollout, RolloutState
 from tenure.records.rollout import step_name
-from tenure.registry import deploy, open_ledger, open_store
+from tenure.registry import open_ledger, open_store
+from tenure.registry.deploying import prove_artifact
 from tenure.registry.specs import spec_in_force
-from tenure.rollouts.judging import Judgement, Move, Seen, judge
+from tenure.rollouts.judging import Judgement, Move, Seen, judge, tail
+from tenure.rollouts.looks import keep_look
 from tenure.spec.rollout import RolloutSpec
 
 if TYPE_CHECKING:
@@ -85,26 +85,26 @@ def walk_one(
     Raises:
         Halted, RolloutMoved, RolloutIsOver: nothing was done.
     """
-    ledger = open_ledger(workspace)
-    champion = ledger.slot(rollout.model)
-    if champion is None or champion.epoch != rollout.champion_epoch:
-        return _settle(rollout, champion, workspace, actor)
     if look is None:
         from tenure.rollouts.seeing import look_at as look
     spec = _spec(rollout.model, workspace)
     limits = (spec.deployment.rollout if spec else None) or RolloutSpec()
     seen = look(rollout, spec, workspace)
     judged = judge(seen, limits, workspace.clock.now())
+    found = _evidence(rollout, seen, judged, limits, workspace)
+    keep_look(rollout, found, workspace)
     if judged.move is Move.WAIT or (
         rollout.state is RolloutState.HELD and judged.move is not Move.ROLL_BACK
     ):
         return Walked(rollout=rollout, did=Move.WAIT.value, why=judged.reason)
-    evidence = open_store(workspace).put_json(_evidence(rollout, seen, judged, limits, workspace))
+    evidence = open_store(workspace).put_json(found)
     said: dict[str, Any] = {"actor": actor, "reason": judged.reason, "evidence": evidence}
+    ledger = open_ledger(workspace)
     match judged.move:
         case Move.ROLL_BACK:
-            ended = ledger.end_rollout(rollout.id, RolloutState.ROLLED_BACK, **said)
-            return Walked(rollout=ended, did=ended.state.value, why=judged.reason)
+            seen_at = {"expected_step": rollout.step}
+            ended = ledger.end_rollout(rollout.id, RolloutState.ROLLED_BACK, **seen_at, **said)
+            return Walked(rollout=ended, did=ended.state.value, why=ended.outcome)
         case Move.HOLD:
             held = ledger.hold_rollout(rollout.id, expected_step=rollout.step, **said)
             return Walked(rollout=held, did=held.state.value, why=judged.reason)
@@ -130,68 +130,18 @@ def go_on(
     Raises:
         Halted, RolloutMoved, RolloutIsOver: nothing was done.
     """
-    ledger = open_ledger(workspace)
+    ledger, model, number = open_ledger(workspace), rollout.model, rollout.version
     said: dict[str, Any] = {"actor": actor, "reason": reason, "evidence": evidence}
+    if rollout.step + 1 < len(rollout.shares):
+        moved = ledger.advance_rollout(rollout.id, expected_step=rollout.step, **said)
+        return Walked(rollout=moved, did=f"step {step_name(moved.share)}", why=reason)
     try:
-        if rollout.step + 1 < len(rollout.shares):
-            moved = ledger.advance_rollout(rollout.id, expected_step=rollout.step, **said)
-            return Walked(rollout=moved, did=f"step {step_name(moved.share)}", why=reason)
-        now = ledger.rollout(rollout.id)
-        if now.is_over or now.step != rollout.step:
-            raise RolloutMoved(
-                model=now.model, version=now.version, now=now.step, decided_at=rollout.step
-            )
-        deploy(
-            rollout.model,
-            rollout.version,
-            workspace,
-            expected_epoch=rollout.champion_epoch,
-            **said,
-        )
-    except StaleEpoch:
-        return _settle(rollout, ledger.slot(rollout.model), workspace, actor)
-    except (ArtifactRefused, ObjectMissing, ObjectDamaged, NotFitToServe) as refusal:
+        prove_artifact(ledger.version(model, number), workspace, actor)
+        ended = ledger.finish_rollout(rollout.id, expected_step=rollout.step, **said)
+    except (ArtifactRefused, ObjectMissing, ObjectDamaged) as refusal:
         back = {**said, "reason": str(refusal)}
         ended = ledger.end_rollout(rollout.id, RolloutState.ROLLED_BACK, **back)
-        return Walked(rollout=ended, did=ended.state.value, why=str(refusal))
-    return _settle(rollout, ledger.slot(rollout.model), workspace, actor)
-
-
-def settle_overtaken(model: str, workspace: Workspace, *, actor: str) -> Walked | None:
-    """End a model's rollout if its champion was moved by somebody else; None if there is none.
-
-    Raises:
-        Halted: automation of the model is halted, and the actor is no person.
-    """
-    ledger = open_ledger(workspace)
-    rollout, champion = ledger.open_rollout(model), ledger.slot(model)
-    if rollout is None or (champion and champion.epoch == rollout.champion_epoch):
-        return None
-    return _settle(rollout, champion, workspace, actor)
-
-
-def _settle(
-    rollout: Rollout, champion: Assignment | None, workspace: Workspace, actor: str
-) -> Walked:
-    """End a rollout whose champion is another now: the version itself, or somebody else."""
-    ledger = open_ledger(workspace)
-    is_in_office = champion is not None and champion.version == rollout.version
-    who = "nobody" if champion is None or champion.version is None else f"v{champion.version}"
-    epoch = champion.epoch if champion else 0
-    evidence = f"epoch {epoch}"
-    if is_in_office:
-        reason = f"Version {rollout.version} is champion, at epoch {epoch}."
-        state = RolloutState.PROMOTED
-    else:
-        reason = f"The slot went to {who} at epoch {epoch}; the rollout began at epoch "
-        reason += f"{rollout.champion_epoch} and is overtaken."
-        state = RolloutState.OVERTAKEN
-    if champion is not None:
-        row = ledger.audit(rollout.model, after_seq=champion.seq - 1, limit=1)[0]
-        evidence = row.evidence
-    said = {"actor": actor, "reason": reason, "evidence": evidence}
-    ended = ledger.end_rollout(rollout.id, state, **said)
-    return Walked(rollout=ended, did=ended.state.value, why=reason)
+    return Walked(rollout=ended, did=ended.state.value, why=ended.outcome)
 
 
 def _spec(model: str, workspace: Workspace) -> ModelSpec | None:
@@ -208,8 +158,6 @@ def _evidence(
     limits: RolloutSpec,
     workspace: Workspace,
 ) -> dict[str, Any]:
-    from tenure.rollouts.judging import tail
-
     facts = asdict(seen)
     facts["began_at"] = seen.began_at.isoformat()
     for name, side in (("challenger", seen.challenger), ("champion", seen.champion)):

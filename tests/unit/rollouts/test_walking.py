@@ -9,9 +9,10 @@ import pytest
 
 from tenure import rollouts
 from tenure.errors import Halted, NoRollout, RolloutIsOver, RolloutMoved
-from tenure.records import RolloutState, Slot
-from tenure.registry import deploy, open_ledger, open_store
+from tenure.records import Rollout, RolloutState, Slot
+from tenure.registry import open_ledger, open_store
 from tenure.rollouts import walk_one
+from tenure.rollouts.judging import Seen
 from tenure.workspace import Workspace
 from tests.unit.registry import lives
 from tests.unit.rollouts.rolling import SHARES, begin, failing, good, slots, step, unseen
@@ -118,34 +119,32 @@ def test_a_halt_stops_it_and_lifting_lets_it_go_on(two: Workspace) -> None:
     assert step(two).did == "step 50 %"
 
 
-def test_another_champion_overtakes_it(two: Workspace) -> None:
-    lives.version(two, seed=2)
-    begin(two)
-    deploy("fraud", 3, two, actor=lives.PERSON, reason="Urgent.")
-    over = step(two)
-    assert over.did == "overtaken"
-    assert "v3 at epoch 2" in over.why
-    assert slots(two) == {"champion": 3, "shadow": None}
-
-
-def test_a_person_who_deploys_the_version_itself_ends_it_well(two: Workspace) -> None:
-    begin(two)
-    deploy("fraud", 2, two, actor=lives.PERSON, reason="Urgent.")
-    assert step(two).did == "promoted"
-    assert slots(two) == {"champion": 2, "shadow": None}
-
-
 def test_a_decision_about_an_older_step_changes_nothing(two: Workspace) -> None:
     now = begin(two)
     step(two)
-    with pytest.raises(RolloutMoved):
-        walk_one(now, two, look=good)
+    for look in (good, failing):
+        with pytest.raises(RolloutMoved):
+            walk_one(now, two, look=look)
     assert slots(two)["challenger"] == 2
     rollouts.abort("fraud", two, actor=lives.PERSON, reason="No.")
     with pytest.raises(RolloutIsOver):
         walk_one(now, two, look=good)
     with pytest.raises(NoRollout):
         rollouts.abort("fraud", two, actor=lives.PERSON, reason="No.")
+
+
+def test_what_a_person_ends_while_it_is_judged_does_not_take_office(two: Workspace) -> None:
+    begin(two)
+    step(two)
+    step(two)
+
+    def abort_meanwhile(now: Rollout, *rest: object) -> Seen:
+        rollouts.abort("fraud", two, actor=lives.PERSON, reason="No.")
+        return good(now, *rest)
+
+    with pytest.raises(RolloutIsOver):
+        step(two, abort_meanwhile)
+    assert slots(two) == {"champion": 1, "challenger": None, "shadow": None}
 
 
 def test_an_artifact_that_is_damaged_on_the_way_comes_back(two: Workspace) -> None:
