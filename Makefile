@@ -60,9 +60,10 @@ lock: install
 docs: install
 	@$(BIN)/python -m docs.generate
 
-# Kills registry and retirement at every statement, write, fsync and rename; the suite takes a sample.
+# Kills registry, rollouts and retirement at each statement, write, fsync and rename; the suite samples.
 sweep: install
 	@$(BIN)/python -m tests.faults.registry_kills
+	@$(BIN)/python -m tests.faults.rollout_kills
 	@$(BIN)/python -m tests.faults.retirement_kills
 
 trial: install
