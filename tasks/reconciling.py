@@ -197,7 +197,7 @@ def carry_on_cases(workspace: Workspace) -> list[Line]:
     return [line for line in lines if line]
 
 
-def _carry_on(case: Case, workspace: Workspace) -> Line:
+def _carry_on(case: Case, workspace: Workspace) -> Line | None:
     # A case that came further is another cause: a run that was killed in a later step has not
     # spent the attempts of the earlier ones.
     cause = digest_of([case.id, len(case.steps)])
@@ -217,11 +217,16 @@ def _carry_on(case: Case, workspace: Workspace) -> Line:
     return done
 
 
-def _promote(case: Case, cause: str, workspace: Workspace) -> Line:
-    """Start the deployment that people approved, or close its case if it is over."""
+def _promote(case: Case, cause: str, workspace: Workspace) -> Line | None:
+    """Start the deployment that people approved, or close its case if it is over.
+
+    While another version takes over by steps it waits: if that one arrives, it came too late.
+    """
     settled = settle(case, workspace, actor=ACTOR)
     if settled.is_over:
         return _line(case.model, "deploy", f"case {case.id[:12]}", settled.outcome)
+    if open_ledger(workspace).open_rollout(case.model) is not None:
+        return None
     who = " and ".join(answer.by for answer in case.approvals)
     more = {"version": case.version, "reason": f"Approved by {who} (case {case.id[:12]})."}
     done = start(Start("deploy", case.model, cause, more))

@@ -72,6 +72,7 @@ def deploy_judged(
         )
     except RolloutOpen as busy:
         log.warning("Version %s waits. %s", version.number, busy)
+        due.note_waiting(version, judged, busy, workspace, actor=actor)
         return None
     shown.assignment(placed)
     return placed

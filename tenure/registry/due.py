@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import orjson
 
-from tenure.errors import CandidateNotFound
+from tenure.errors import CandidateNotFound, RolloutOpen
 from tenure.records import Batch, BatchState, Candidate, Evaluation, Snapshot, Version
 from tenure.registry.opening import open_ledger
 from tenure.workspace import Workspace
@@ -146,3 +146,17 @@ def is_settled(version: Version, workspace: Workspace) -> bool:
     if (version.number, epoch) in rolled:
         return True
     return not (judged.promotes and epoch == judged.champion_epoch)
+
+
+def note_waiting(
+    version: Version, judged: Evaluation, busy: RolloutOpen, workspace: Workspace, *, actor: str
+) -> None:
+    """Put on record that a version won and does not take office yet, and why."""
+    open_ledger(workspace).note(
+        "promotion_refused",
+        model=version.model,
+        actor=actor,
+        reason=str(busy),
+        evidence=judged.digest,
+        body={"version": version.number, "refused_as": busy.code},
+    )

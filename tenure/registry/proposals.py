@@ -91,7 +91,7 @@ def settle(case: Case, workspace: Workspace, *, actor: str) -> Case:
     places = [one.slot for one in _places(case.model, ledger) if one.version == case.version]
     if Slot.CHAMPION in places:
         outcome = f"Version {case.version} took office{_as_approved(case)}."
-    elif places:
+    elif places or (case.version, case.epoch) in _rolled_out(case.model, ledger):
         outcome = f"The rollout of version {case.version} began{_as_approved(case)}."
     elif slot is not None and slot.epoch != case.epoch:
         who = f"version {slot.version}" if slot.version else "nobody"
@@ -114,9 +114,15 @@ def _winner(model: str, ledger: Ledger) -> Version | None:
         judged = ledger.evaluation(model, version.number)
         if version.stage is Stage.VALIDATED and judged.verdict in WON:
             is_new = judged.champion_epoch == epoch and version.number not in placed
+            is_new &= (version.number, epoch) not in _rolled_out(model, ledger)
             return version if is_new else None
     return None
 
 
 def _places(model: str, ledger: Ledger) -> list[Assignment]:
     return [one for one in ledger.assignments() if one.model == model]
+
+
+def _rolled_out(model: str, ledger: Ledger) -> set[tuple[int, int]]:
+    """Return which versions were rolled out beside a champion of which epoch, however it ended."""
+    return {(each.version, each.champion_epoch) for each in ledger.rollouts(model)}

@@ -12,12 +12,13 @@ from deployments.replay import replay
 from deployments.sync import sync
 from flows.reconcile import reconcile
 from tasks import automations, reconciling, silence, starting, watchdog
-from tenure.records import Action, Approval, CaseState, Cause
+from tenure.records import Action, Approval, CaseState, Cause, RolloutState
 from tenure.registry import open_ledger
 from tenure.workspace import open_workspace
 from tests.acceptance.conftest import SPEC
 from tests.flows.conftest import NOW, case
 from tests.servers import PROJECT
+from tests.unit.registry import lives
 
 NO_ARRIVAL = SPEC.replace('make_model"', 'make_model", on_arrival: false')
 
@@ -124,6 +125,26 @@ def test_a_promotion_that_people_approved_is_deployed(deployed):
     (run,) = started("deploy")
     assert run.parameters["version"] == 1
     assert run.parameters["reason"] == f"Approved by person:ann (case {wanted.id[:12]})."
+
+
+def test_an_approved_promotion_waits_for_a_rollout_that_is_under_way(deployed):
+    for tag in "ab":
+        lives.bare_version(deployed, model="loans", tag=tag)
+    lives.promote(deployed, 1, 0, model="loans")
+    said = {"actor": lives.PERSON, "reason": "It won.", "evidence": "e"}
+    ledger = open_ledger(deployed)
+    begun = ledger.start_rollout("loans", 2, shares=(0.1,), expected_epoch=1, **said)
+    approved = {"approvals": (Approval(by="person:ann", approved=True, reason="Good.", at=NOW),)}
+    lives.bare_version(deployed, model="loans", tag="c")
+    about = {"action": Action.PROMOTE, "cause": Cause.BETTER, "version": 3}
+    wanted = opened(deployed, **about, **approved, approvals_wanted=1)
+    make_up(deployed)
+    assert started("deploy") == []
+    assert ledger.case(wanted.id).state is CaseState.OPEN
+    ledger.end_rollout(begun.id, RolloutState.ABORTED, **said)
+    make_up(deployed)
+    (run,) = started("deploy")
+    assert run.parameters["version"] == 3
 
 
 def test_a_case_that_waits_starts_nothing(deployed):

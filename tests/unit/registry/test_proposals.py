@@ -8,7 +8,15 @@ import yaml
 
 from tenure import retirement
 from tenure.errors import AmbiguousCase, SamePerson
-from tenure.records import Action, Approval, CaseState, GateVerdict, digest_of, to_json
+from tenure.records import (
+    Action,
+    Approval,
+    CaseState,
+    GateVerdict,
+    RolloutState,
+    digest_of,
+    to_json,
+)
 from tenure.registry import open_ledger
 from tenure.registry.proposals import propose, settle, waiting
 from tests.unit.pages import loops
@@ -118,6 +126,17 @@ def test_an_approved_case_is_open_until_its_version_serves(house):
     closed = settle(case, house, actor=ROBOT)
     assert closed.state is CaseState.CLOSED
     assert closed.outcome == "Version 2 took office, as was approved."
+
+
+def test_one_whose_rollout_began_is_closed_though_it_came_back_since(house):
+    case, ledger = say(house, propose("fraud", house, actor=ROBOT)), open_ledger(house)
+    said = {"actor": ROBOT, "reason": "Approved.", "evidence": "e"}
+    begun = ledger.start_rollout("fraud", 2, shares=(0.1,), expected_epoch=1, **said)
+    ledger.end_rollout(begun.id, RolloutState.ROLLED_BACK, **said)
+    closed = settle(case, house, actor=ROBOT)
+    assert closed.outcome == "The rollout of version 2 began, as was approved."
+    assert propose("fraud", house, actor=ROBOT) is None, "nobody approves what came back"
+    assert ledger.undone_cases() == []
 
 
 def test_one_that_came_too_late_is_closed_and_changes_nothing(house):
