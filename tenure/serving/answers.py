@@ -54,8 +54,8 @@ def _named(model: str, version: int, epoch: int) -> Headers:
     ]
 
 
-def model(reference: Reference) -> bytes:
-    """Return what is known of a model that serves.
+def model(reference: Reference, end: dict[str, Any]) -> bytes:
+    """Return what is known of a model that serves; `end` says whether its version is to go.
 
     `plan` says what answers; `agreement` how far a plan was measured to agree with scikit-learn at
     registration, null where scikit-learn answers itself.
@@ -72,6 +72,7 @@ def model(reference: Reference) -> bytes:
             "features": features,
             "plan": runtime.plan_kind,
             "agreement": runtime.agreement,
+            **end,
         },
         option=_DUMP,
     )

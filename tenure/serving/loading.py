@@ -25,6 +25,7 @@ from tenure.serving.planning import answering, one_thread
 from tenure.serving.rules import ServingRules, rules_of
 from tenure.serving.runtime import Runtime
 from tenure.serving.standing import Seen
+from tenure.serving.sunset import going
 from tenure.spec import load_spec
 from tenure.workspace import Workspace
 
@@ -148,14 +149,14 @@ class Closing:
 
 
 class LedgerReader:
-    """Reads slots and shares when the ledger's head has moved; never makes a ledger."""
+    """Reads slots, shares and cases when the ledger's head has moved; never makes a ledger."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._head: object = None
 
     def __call__(self) -> Seen | None:
-        """Return every slot and share, or None if nothing has changed since the last call.
+        """Return what the ledger says now, or None if nothing has changed since the last call.
 
         Raises:
             LedgerMissing, LedgerDamaged, LedgerBusy: the ledger cannot be read now.
@@ -177,5 +178,6 @@ class LedgerReader:
             for each in ledger.open_rollouts()
             if held.get((each.model, Slot.CHALLENGER)) == each.version
         }
+        leaving = going(ledger.undone_cases())
         self._head = head
-        return Seen(slots=slots, shares=shares)
+        return Seen(slots=slots, shares=shares, going=leaving)

@@ -137,9 +137,8 @@ class Router:
         beside = {(e.model, e.slot): e for e in seen.slots if e.slot is not Slot.CHAMPION}
         closed = frozenset(slot.model for slot in wanted.values() if self._is_closed(slot))
         said = {"ledger": None, "looked": True, "named": names | wanted.keys()}
-        self._put(
-            wanted=wanted, wanted_beside=beside, closed=closed, shares=dict(seen.shares), **said
-        )
+        told = {"shares": dict(seen.shares), "going": dict(seen.going)}
+        self._put(wanted=wanted, wanted_beside=beside, closed=closed, **told, **said)
 
     def _put(self, **changes: object) -> None:
         if any(getattr(self.standing, name) != value for name, value in changes.items()):

@@ -12,6 +12,7 @@ from datetime import datetime
 from tenure.records import Assignment, Slot
 from tenure.serving.leaving import Freed
 from tenure.serving.runtime import Runtime
+from tenure.serving.sunset import Going
 
 Place = tuple[str, Slot]
 """A model and one of its slots."""
@@ -44,10 +45,17 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a look at the ledger found: every slot, and the share of each challenger by model."""
+    """What a look at the ledger found.
+
+    Attributes:
+        slots: every slot.
+        shares: by model, the share of its challenger.
+        going: by model and number, the versions that are on their way out.
+    """
 
     slots: tuple[Assignment, ...]
     shares: dict[str, float] = field(default_factory=dict)
+    going: dict[tuple[str, int], Going] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,7 @@ class Standing:
         challengers: by model, who answers a share of the requests.
         shadows: by model, who is asked beside the champion and never answers.
         shares: by model, the challenger's share of the requests; 0 if it is not there.
+        going: by model and number, the versions that are on their way out, and still answer.
         wanted: by model, the champion that the ledger named when it was last read.
         wanted_beside: by model and slot, whom it named for the others.
         obstacles: by model, why the wanted champion does not serve.
@@ -75,6 +84,7 @@ class Standing:
     challengers: dict[str, Reference] = field(default_factory=dict)
     shadows: dict[str, Reference] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
+    going: dict[tuple[str, int], Going] = field(default_factory=dict)
     wanted: dict[str, Assignment] = field(default_factory=dict)
     wanted_beside: dict[Place, Assignment] = field(default_factory=dict)
     obstacles: dict[str, Obstacle] = field(default_factory=dict)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 
-from tenure.serving import answers
+from tenure.serving import answers, sunset
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import CLOSE
 from tenure.serving.core import Core
 from tenure.serving.doors import Answer, Request, only
 from tenure.serving.instances import read_ask
-from tenure.serving.problems import MEDIA_TYPE, Problem
+from tenure.serving.problems import MEDIA_TYPE, Headers, Problem
 from tenure.serving.runtime import Runtime
+from tenure.serving.standing import Reference
 
 _MODEL = re.compile(
     r"/v1/models/([a-z][a-z0-9-]{0,47})(?:/versions/([1-9]\d{0,8}))?(:predict)?", re.ASCII
@@ -52,7 +53,9 @@ class V1Door:
             return answer
         only(request.method, "GET", "HEAD")
         found = await self._core.find(model, version, is_prediction=False)
-        return 200, [answers.JSON, *answers.version_headers(found)], answers.model(found)
+        standing = self._core.router.standing
+        said = answers.model(found, sunset.told(standing, model, found.version))
+        return 200, self._headers(found, model, version), said
 
     async def _predict(self, model: str, version: str | None, request: Request) -> Answer:
         headers = request.headers
@@ -60,7 +63,13 @@ class V1Door:
             _check_media(headers)
         outcome = await self._core.predict(model, version, request, self._read)
         body = answers.predictions(outcome.ask, outcome.found, outcome.reference, outcome.flags)
-        return 200, [answers.JSON, *answers.version_headers(outcome.reference)], body
+        return 200, self._headers(outcome.reference, model, version), body
+
+    def _headers(self, reference: Reference, model: str, version: str | None) -> Headers:
+        headers = [answers.JSON, *answers.version_headers(reference)]
+        if version is not None:
+            headers += sunset.headers_at(self._core.router.standing, model, version, sunset.V1)
+        return headers
 
     def _read(self, body: bytes, runtime: Runtime) -> Ask:
         return read_ask(body, runtime.asked, self._core.limits)

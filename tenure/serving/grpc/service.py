@@ -18,6 +18,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from tenure.errors import TenureError
+from tenure.serving import sunset
 from tenure.serving.application import Application
 from tenure.serving.asks import Ask
 from tenure.serving.doors import Request
@@ -164,7 +165,9 @@ class Service:
 
         outcome = await self._core.predict(model, version, request, read)
         wanted: Wanted = found[-1]
-        return telling.infer_response(outcome, wanted)
+        standing = self._core.router.standing
+        end = sunset.headers_at(standing, model, version, sunset.V2)
+        return telling.infer_response(outcome, wanted, end)
 
     async def _index(self, body: bytes, request: Request) -> Any:
         asked = messages.RepositoryIndexRequest.FromString(body)

@@ -17,12 +17,16 @@ from tenure.serving.oip.answering import as_raw, flat, texts
 from tenure.serving.oip.asking import Wanted
 from tenure.serving.oip.datatypes import datatype_of_labels
 from tenure.serving.oip.metadata import PREDICT
+from tenure.serving.problems import Headers
 
 _FIELDS = {"FP64": "fp64_contents", "INT64": "int64_contents", "BOOL": "bool_contents"}
 
 
-def infer_response(outcome: Outcome, wanted: Wanted) -> Any:
-    """Return an answer: typed, or raw where the request was raw."""
+def infer_response(outcome: Outcome, wanted: Wanted, end: Headers) -> Any:
+    """Return an answer: typed, or raw where the request was raw.
+
+    `end` are HTTP's headers of a version on its way out; here they are parameters.
+    """
     reference, found = outcome.reference, outcome.found
     runtime = reference.runtime
     answer = ModelInferResponse(
@@ -38,7 +42,7 @@ def infer_response(outcome: Outcome, wanted: Wanted) -> Any:
         told["not_finite"] = len(found.not_finite)
     if outcome.flags is not None:
         told["flags"] = outcome.flags.said()
-    _fill(answer.parameters, told)
+    _fill(answer.parameters, told | {name.decode(): value.decode() for name, value in end})
     for name, is_raw in wanted.outputs.items():
         if name == PREDICT:
             datatype, values = datatype_of_labels(runtime.classes), found.values

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from tenure.serving import sunset
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import CLOSE, read_body
 from tenure.serving.core import Core, Outcome
@@ -25,7 +26,7 @@ from tenure.serving.oip.asking import Reader, Wanted
 from tenure.serving.oip.coding import packed, unpacked
 from tenure.serving.oip.tensors import kind_of, refused
 from tenure.serving.picking import SLOT
-from tenure.serving.problems import Problem, retry_after
+from tenure.serving.problems import Headers, Problem, retry_after
 from tenure.serving.runtime import Runtime
 
 _JSON = (b"content-type", b"application/json")
@@ -81,7 +82,11 @@ class V2Door:
         found = await self._core.find(model, version, is_prediction=False)
         if verb == "ready":
             return _said({"name": model, "ready": True})
-        return _said(metadata.of_model(found, self._core.router.standing))
+        status, headers, body = _said(metadata.of_model(found, self._core.router.standing))
+        return status, [*headers, *self._end(model, version)], body
+
+    def _end(self, model: str, version: str | None) -> Headers:
+        return sunset.headers_at(self._core.router.standing, model, version, sunset.V2)
 
     async def _infer(self, model: str, version: str | None, request: Request) -> Answer:
         headers = request.headers
@@ -100,6 +105,8 @@ class V2Door:
         wanted: Wanted = asked[-1]
         teller = self._of(outcome.reference.runtime).teller
         told, body = teller.told(outcome, wanted)
+        if version is not None:
+            told = [*told, *self._end(model, version)]
         return 200, *packed(body, headers.get(b"accept-encoding"), told)
 
     def quick(self, request: Request) -> tuple[str, Quick] | None:
@@ -120,6 +127,8 @@ class V2Door:
             reference = core.quick_reference(model, version, headers)
             if reference is None:
                 return None
+            if version is not None and core.router.standing.going:
+                return None  # the long way says when the address ends
             spoken = self._of(reference.runtime)
             read = spoken.reader.of_known_form(body)
             if read is None:

@@ -9,6 +9,7 @@ from typing import Any
 from tenure.serving.oip.datatypes import datatype_of, datatype_of_labels
 from tenure.serving.runtime import Runtime
 from tenure.serving.standing import Reference, Standing
+from tenure.serving.sunset import told
 
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 PLATFORM = "sklearn"
@@ -37,6 +38,7 @@ def of_model(reference: Reference, standing: Standing) -> dict[str, Any]:
             "slot": reference.slot.value,
             "plan": runtime.plan_kind,
             **_agreement(runtime),
+            **told(standing, reference.model, reference.version),
         },
     }
 
