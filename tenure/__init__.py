@@ -20,6 +20,7 @@ _HOMES = {
     "deploy": "moving",
     "down": "up",
     "explain": "telling",
+    "export": "exporting",
     "halt": "controlling",
     "history": "reading",
     "ingest": "runs",

@@ -7,6 +7,7 @@ from tenure.cli.controlling import cases as cases
 from tenure.cli.controlling import halt as halt
 from tenure.cli.controlling import restore as restore
 from tenure.cli.controlling import resume as resume
+from tenure.cli.exporting import export as export
 from tenure.cli.keeping import backup as backup
 from tenure.cli.keeping import restore_backup as restore_backup
 from tenure.cli.keeping import upgrade as upgrade

@@ -89,6 +89,7 @@ VERBS: dict[str, Verb] = {
             "revoke": "Let a key open nothing any more.",
         },
     ),
+    "export": Verb("exporting", "Write a version out for MLServer, Seldon or KServe."),
     "verify": Verb("keeping", "Check the whole record and every stored byte."),
     "backup": Verb("keeping", "Write all state into one file."),
     "restore-backup": Verb("keeping", "Put a backup in place of the state."),

@@ -19,6 +19,12 @@ class SlotVacant(RefusedByState):
     remedy = "`tenure restore {model}` or `tenure deploy {model}` puts a version there."
 
 
+class ExportRefused(RefusedByState):
+    """A version cannot be written out for other servers."""
+
+    says = "Version {version} of '{model}' is not exported: {detail}. Nothing was written."
+
+
 class ClusterUnreachable(Unreachable):
     """The cluster that is to score cannot be used."""
 

@@ -54,6 +54,7 @@ ISSUE = {
     "halt",
     "resume",
     "explain",
+    "export",
     "note",
     "page",
     "models",
