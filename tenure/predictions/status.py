@@ -1,13 +1,17 @@
 """Which server process serves which version, as others may read it?
 
-Each process keeps one small file in the spool and replaces it whole; `deploy` waits on these until
-every living process serves the new epoch. A file of a process that is gone counts for nothing.
+Each process keeps one small file in the spool and replaces it whole; on a full disk it writes over
+it, and a sum tells whoever reads meanwhile. `deploy` waits on these until every living process that
+takes requests serves the new epoch. A file of a process that is gone counts for nothing.
 """
 
 from __future__ import annotations
 
+import errno
+import mmap
 import os
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +25,10 @@ from tenure.records import Slot
 from tenure.workspace import Workspace
 
 BEAT_S = 2.0
+_ROOM = 4096
+"""Bytes that a file may grow by when it can only be written over."""
+_SUM = b',"sum":'
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,8 @@ class ServerStatus:
         shadowed: requests that shadows were asked (`mirrored`), that were `dropped` as the queue
             was full, and that were `unfit` as a shadow takes other columns.
         loaded: by model and slot, the newest epoch whose version was loaded, or could not be.
+        is_starting: whether it takes no requests yet; it will not before it serves what the ledger
+            names by then.
     """
 
     pid: int
@@ -75,6 +85,7 @@ class ServerStatus:
     tallies: list[dict[str, Any]] = field(default_factory=list)
     shadowed: dict[str, int] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)
+    is_starting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +93,8 @@ class Acknowledgement:
     """How far the living server processes have followed a slot.
 
     Attributes:
-        processes: living server processes.
+        processes: living server processes that take requests; those that are starting, if there is
+            no other.
         serving: those of them that serve the epoch, or a later one, or leave it vacant as told.
         refused: what the others say stands in the way.
     """
@@ -110,11 +122,40 @@ class StatusFile:
         self.file = self._folder / f"status-{self.pid}.json"
 
     def write(self, status: ServerStatus) -> None:
-        """Replace the file; readers see the old or the new one, whole."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Replace the file; readers see the old or the new one, whole.
+
+        Raises:
+            OSError: nothing can be written, not even where this file is.
+        """
+        said = orjson.dumps(asdict(status))[:-1]
+        data = b"%b%b%d}" % (said, _SUM, zlib.crc32(said))
         fresh = self.file.with_suffix(".fresh")
-        fresh.write_bytes(orjson.dumps(asdict(status)))
-        os.replace(fresh, self.file)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.write_bytes(data + b" " * (len(data) // 2 + _ROOM))
+            os.replace(fresh, self.file)
+        except OSError as full:
+            if not self._write_over(data):
+                raise full
+
+    def _write_over(self, data: bytes) -> bool:
+        # The blocks are there: who waits for this process learns of it though the disk is full.
+        try:
+            with open(self.file, "r+b", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                if len(data) > size:
+                    return False
+                whole = data.ljust(size)
+                try:
+                    return os.pwrite(file.fileno(), whole, 0) == size
+                except OSError as error:
+                    if error.errno != errno.EFBIG:
+                        return False
+                with mmap.mmap(file.fileno(), size) as there:  # no limit on files counts here
+                    there[:] = whole
+                return True
+        except OSError:
+            return False
 
     def remove(self) -> None:
         """Take the file away when the process ends."""
@@ -135,6 +176,15 @@ def remove_stale(workspace: Workspace) -> None:
             file.unlink(missing_ok=True)
 
 
+def is_stopped(status: ServerStatus) -> bool:
+    """Return whether a process was paused from outside: it answers nobody until it is let on."""
+    try:
+        paused = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+        return psutil.Process(status.pid).status() in paused
+    except psutil.Error:
+        return False
+
+
 def wait_until_serving(
     model: str,
     epoch: int,
@@ -148,8 +198,9 @@ def wait_until_serving(
     """Wait until every living prediction server serves an epoch of a slot, or a later one.
 
     Ends early where no server lives (nothing is to be waited for) and where each process that does
-    not serve it has said why it cannot. Never raises: the slot has moved already, and the answer
-    says who followed.
+    not serve it has said why it cannot. One that is starting is waited for only if no other takes
+    requests: it takes none before it serves this epoch or a later one. Never raises: the slot has
+    moved already, and the answer says who followed.
     """
     began = clock()
     while True:
@@ -163,11 +214,12 @@ def wait_until_serving(
 def _acknowledged(
     model: str, slot: Slot, epoch: int, workspace: Workspace, waited_s: float
 ) -> Acknowledgement:
-    statuses = [each for each in read_statuses(workspace) if not each.is_draining]
+    living = [each for each in read_statuses(workspace) if not each.is_draining]
+    statuses = [each for each in living if not each.is_starting] or living
     serving = 0
     refused = []
     for status in statuses:
-        if _serves(status, model, slot) >= epoch:
+        if serves(status, model, slot) >= epoch:
             serving += 1
             continue
         obstacle = _obstacle(status, model, slot)
@@ -183,7 +235,7 @@ def _acknowledged(
     )
 
 
-def _serves(status: ServerStatus, model: str, slot: Slot) -> int:
+def serves(status: ServerStatus, model: str, slot: Slot) -> int:
     """Return at which epoch a process serves a slot, 0 if it does not."""
     if slot is Slot.CHAMPION:
         served = status.serving.get(model)
@@ -204,12 +256,22 @@ def now_text() -> str:
 
 
 def _read(file: Path) -> ServerStatus | None:
-    try:
-        said = orjson.loads(file.read_bytes())
-        said["serving"] = {name: ServedModel(**each) for name, each in said["serving"].items()}
-        return ServerStatus(**said)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    for _ in range(_TRIES):
+        try:
+            return _parsed(file.read_bytes())
+        except OSError:
+            return None
+        except (ValueError, TypeError, KeyError):
+            continue  # it may be written over at this moment
+    return None
+
+
+def _parsed(text: bytes) -> ServerStatus:
+    said = orjson.loads(text)
+    if said.pop("sum") != zlib.crc32(text.rpartition(_SUM)[0]):
+        raise ValueError
+    said["serving"] = {name: ServedModel(**each) for name, each in said["serving"].items()}
+    return ServerStatus(**said)
 
 
 def _lives(status: ServerStatus) -> bool:

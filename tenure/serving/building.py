@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tenure.predictions import PredictionLog, spool_folder
-from tenure.serving.agreeing import together
+from tenure.serving.agreeing import Agreement, join
 from tenure.serving.application import Application, Site
 from tenure.serving.core import Core
 from tenure.serving.crashes import Busy
@@ -24,7 +24,8 @@ from tenure.serving.v1 import V1Door
 from tenure.spec import model_names
 from tenure.workspace import Workspace
 
-_SETTLE_S = 120.0
+if TYPE_CHECKING:
+    from tenure.records import Assignment
 
 
 def build_app(
@@ -65,8 +66,12 @@ def build_app(
     operations = Operations(workspace, host, options)
     busy = Busy(workspace)
     load = busy.loader(operations.loader(version_loader(workspace)))
-    if is_shared:
-        load = together(load, workspace, address, reporter.announce)
+    agreement = Agreement(workspace, address)
+    reporter.is_starting = is_shared
+
+    def agreed(wanted: Assignment, waited_s: float) -> bool:
+        return not is_shared or reporter.is_starting or agreement(wanted, waited_s)
+
     router = Router(
         workspace,
         read=LedgerReader(workspace),
@@ -75,7 +80,10 @@ def build_app(
         stage=stage_reader(workspace),
         is_closed=Closing(workspace),
         changed=reporter.tell,
+        agreed=agreed,
+        announce=reporter.announce,
     )
+    reporter.router = router
     core = Core(router, log, limits or Limits())
     core.busy = busy
     core.shadows = mirror = Mirror(
@@ -116,23 +124,12 @@ def _start(
     is_shared: bool,
 ) -> None:
     operations.start()
-    reporter.start(router)
+    reporter.start()
     log.start()
     router.start()
     mirror.start()
     if is_shared:
-        _settle(router)
-
-
-def _settle(router: Router) -> None:
-    # Others answer at this address meanwhile: one that has nothing yet shall take nobody from them.
-    until = time.monotonic() + _SETTLE_S
-    while time.monotonic() < until:
-        now = router.standing
-        wanted = {model for model, each in now.wanted.items() if each.version is not None}
-        if now.ledger or (now.looked and wanted <= now.serving.keys() | now.obstacles.keys()):
-            return
-        time.sleep(0.05)
+        join(router, reporter)
 
 
 def _stop(

@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenure.predictions import PredictionLog
 from tenure.predictions.status import (
@@ -20,21 +20,33 @@ from tenure.predictions.status import (
     now_text,
     remove_stale,
 )
-from tenure.serving.router import Router, Standing
+from tenure.serving.agreeing import place_of
+from tenure.serving.router import Router
 from tenure.serving.shadowing import Mirror
+from tenure.serving.standing import Standing
 from tenure.serving.tallying import Tally
 from tenure.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tenure.records import Assignment
 
 _log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Keeps one process's status file."""
+    """Keeps one process's status file.
+
+    Attributes:
+        router: knows what stands.
+        is_starting: whether this process takes no requests yet.
+    """
 
     def __init__(self, workspace: Workspace, log: PredictionLog, *, address: str) -> None:
         self.address = address
         self.is_draining: Callable[[], bool] = lambda: False
         self.asked_gone: Callable[[], dict[str, dict[str, int]]] = dict
+        self.is_starting = False
+        self.router: Router | None = None
         self.loaded: dict[str, int] = {}
         self.tally: Tally | None = None
         self.mirror: Mirror | None = None
@@ -43,21 +55,20 @@ class Reporter:
         self._file = StatusFile(workspace)
         self._stop = threading.Event()
         self._guard = threading.Lock()
-        self._router: Router | None = None
         self._thread = threading.Thread(target=self._beat, name="tenure-status", daemon=True)
 
-    def start(self, router: Router) -> None:
+    def start(self) -> None:
         """Take away what dead processes left, and begin to report."""
-        self._router = router
         remove_stale(self._workspace)
-        self.tell(router.standing)
+        self.tell()
         self._thread.start()
 
-    def announce(self, place: str, epoch: int) -> None:
+    def announce(self, wanted: Assignment) -> None:
         """Say that this process has loaded an epoch of a model's slot, or cannot."""
-        self.loaded[place] = epoch
-        if self._router is not None:
-            self.tell(self._router.standing)
+        place = place_of(wanted)
+        if self.loaded.get(place) != wanted.epoch:
+            self.loaded[place] = wanted.epoch
+            self.tell()
 
     def stop(self) -> None:
         """Stop reporting and take the file away."""
@@ -66,18 +77,21 @@ class Reporter:
             self._thread.join()
         self._file.remove()
 
-    def tell(self, standing: Standing) -> None:
-        """Replace the status file; a full disk is no reason to stop serving."""
-        with self._guard:
+    def tell(self) -> bool:
+        """Replace the status file and say if that was possible; if not, the server serves on."""
+        if self.router is None:
+            return False
+        with self._guard:  # what stands is taken here: nobody puts an older state after a newer one
             try:
-                self._file.write(self._status(standing))
+                self._file.write(self._status(self.router.standing))
             except OSError as error:
                 _log.error("the status file cannot be written: %s", error.strerror)
+                return False
+        return True
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT_S):
-            assert self._router is not None
-            self.tell(self._router.standing)
+            self.tell()
 
     def _status(self, standing: Standing) -> ServerStatus:
         return ServerStatus(
@@ -85,7 +99,7 @@ class Reporter:
             started=self._file.started,
             address=self.address,
             at=now_text(),
-            is_ready=standing.is_ready and not self.is_draining(),
+            is_ready=standing.is_ready and not self.is_draining() and not self.is_starting,
             is_draining=self.is_draining(),
             serving={
                 name: ServedModel(
@@ -107,6 +121,7 @@ class Reporter:
             freed={name: asdict(each) for name, each in standing.freed.items()},
             asked_gone=self.asked_gone(),
             loaded=dict(self.loaded),
+            is_starting=self.is_starting,
             beside=_beside(standing),
             obstacles_beside=[
                 {

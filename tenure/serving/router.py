@@ -1,8 +1,9 @@
 """How does what is served follow the ledger?
 
 A thread looks at the ledger's head some ten times a second. When a champion's slot has moved, the
-new version is loaded beside the old one, verified and warmed, and then one reference is replaced: a
-request takes its reference once and is answered by one version, whole. What cannot be loaded
+new version is loaded beside the old one, verified and warmed, and then, once the other processes of
+the address have it as well, one reference is replaced: a request takes its reference once and is
+answered by one version, whole. No model waits for another's load. What cannot be loaded
 changes nothing, unless what serves was retired: that answers no more, whatever comes after it. A
 ledger that is missing, damaged or locked changes nothing either. No ledger is made here.
 
@@ -22,14 +23,17 @@ from datetime import UTC
 from tenure.errors import TenureError
 from tenure.records import Assignment, Slot, Stage
 from tenure.serving.leaving import Leaving
+from tenure.serving.loads import Loads, key_of
 from tenure.serving.picking import AdmitTester, nobody, pick
 from tenure.serving.runtime import Runtime
-from tenure.serving.standing import Obstacle, Reference, Seen, Standing
+from tenure.serving.standing import Obstacle, Place, Reference, Seen, Standing
 from tenure.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.1
+_LOOK_AGAIN_S = 0.05
+"""How soon it looks again while what is loaded waits for other processes."""
 _RETRY_FIRST_S = 1.0
 _RETRY_MOST_S = 30.0
 GONE = frozenset({Stage.RETIRED, Stage.ARCHIVED, Stage.PURGED})
@@ -48,9 +52,13 @@ class Router:
             where the ledger cannot be read.
         is_closed: says of a slot whether the model's own address is gone by it.
         changed: called after each change of what stands, from the router's thread.
+        agreed: says of a version that is loaded, and for how long (seconds) its slot has waited for
+            other processes, whether it may answer now.
+        announce: told which epoch of a slot is loaded here, or cannot be.
 
     Attributes:
         admit_tester: says who may choose the slot that answers; nobody, if nothing is put here.
+        looks: how often it has looked at the ledger and followed it.
     """
 
     def __init__(
@@ -62,18 +70,23 @@ class Router:
         names: Callable[[], frozenset[str]],
         stage: Callable[[str, int], Stage | None],
         is_closed: Callable[[Assignment], bool],
-        changed: Callable[[Standing], None],
+        changed: Callable[[], object],
+        agreed: Callable[[Assignment, float], bool] = lambda wanted, waited_s: True,
+        announce: Callable[[Assignment], None] = lambda wanted: None,
         every_s: float = LOOK_EVERY_S,
     ) -> None:
         self.workspace = workspace
         self.standing = Standing()
         self._read, self._load, self._names = read, load, names
         self.stage, self._is_closed = stage, is_closed
-        self._changed = changed
+        self._changed, self._agreed, self._announce = changed, agreed, announce
         self.admit_tester: AdmitTester = nobody
+        self.looks = 0
         self._leaving = Leaving()
         self._every_s = every_s
-        self._stop = threading.Event()
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._loads = Loads(lambda wanted: self._load(wanted), self._wake.set)
+        self._waiting: dict[Place, float] = {}
         self._thread = threading.Thread(target=self._watch, name="tenure-router", daemon=True)
 
     def reference(self, model: str) -> Reference | None:
@@ -92,13 +105,16 @@ class Router:
 
     def start(self) -> None:
         """Begin to follow the ledger."""
+        self._loads.start()
         self._thread.start()
 
     def stop(self) -> None:
         """Stop following the ledger; what is loaded goes on answering."""
         self._stop.set()
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._loads.stop()
 
     def _watch(self) -> None:
         while not self._stop.is_set():
@@ -107,7 +123,8 @@ class Router:
             except Exception:  # noqa: BLE001
                 # A watcher that dies would serve an old version for ever; it says so and goes on.
                 _log.exception("looking at the ledger failed")
-            self._stop.wait(self._every_s)
+            self._wake.wait(_LOOK_AGAIN_S if self._waiting else self._every_s)
+            self._wake.clear()
 
     def look(self) -> None:
         """Look at the ledger once and do what it asks for."""
@@ -120,8 +137,11 @@ class Router:
             if self._stop.is_set():
                 return
             self._follow(each)
+        late = (each for each in wanted if not self._is_followed(each))
+        self._loads.keep({key_of(each) for each in late})
+        self.looks += 1
         if self.standing != before:
-            self._changed(self.standing)
+            self._changed()
 
     def _see(self) -> None:
         names = self._names()
@@ -144,41 +164,40 @@ class Router:
         if any(getattr(self.standing, name) != value for name, value in changes.items()):
             self.standing = replace(self.standing, **changes)  # type: ignore[arg-type]
 
+    def _is_followed(self, wanted: Assignment) -> bool:
+        served = self.standing.holder((wanted.model, wanted.slot))
+        named = (wanted.version, wanted.epoch)
+        return served is not None and (served.version, served.epoch) == named
+
     def _follow(self, wanted: Assignment) -> None:
-        place = wanted.model, wanted.slot
-        served = self.standing.holder(place)
+        served = self.standing.holder((wanted.model, wanted.slot))
         if wanted.version is None:
             self._empty(wanted, served)
             return
-        if served is not None and (served.version, served.epoch) == (
-            wanted.version,
-            wanted.epoch,
-        ):
-            return
         obstacle = self.standing.obstacle(wanted)
-        if obstacle is not None and time.monotonic() < obstacle.again_at:
+        is_early = obstacle is not None and time.monotonic() < obstacle.again_at
+        if is_early or self._is_followed(wanted):
             return
-        there = self._loaded(wanted)
-        if there is not None:
-            self._serve(_referring(wanted, there), served)
-            return
-        if served is not None and wanted.slot is not Slot.CHAMPION:
+        found: Runtime | str | None = self._loaded(wanted)
+        if found is None and served is not None and wanted.slot is not Slot.CHAMPION:
             self._drop(served)
             served = None
-        self._changed(self.standing)
-        tried = obstacle.tried if obstacle is not None else 0
-        try:
-            runtime = self._load(wanted)
-        except TenureError as error:
-            self._note(wanted, str(error), tried)
-        except Exception as error:  # noqa: BLE001
-            _log.exception("version %s of '%s' could not be loaded", wanted.version, wanted.model)
-            self._note(wanted, f"{type(error).__name__}.", tried)
-        else:
-            self._serve(_referring(wanted, runtime), served)
-            return
-        if served is not None and self._is_gone(served):
-            self._drop(served)
+        found = found or self._loads.ask(wanted)
+        if found is None:
+            return  # it is being loaded
+        self._announce(wanted)
+        if isinstance(found, str):
+            self._note(wanted, found, obstacle.tried if obstacle is not None else 0)
+            if served is not None and self._is_gone(served):
+                self._drop(served)
+        elif self._may_answer(wanted):
+            self._serve(_referring(wanted, found), served)
+
+    def _may_answer(self, wanted: Assignment) -> bool:
+        # Since the slot began to wait, not this epoch: moves that come faster than loads end too.
+        now = time.monotonic()
+        since = self._waiting.setdefault((wanted.model, wanted.slot), now)
+        return self._agreed(wanted, now - since)
 
     def _loaded(self, wanted: Assignment) -> Runtime | None:
         """Return a version that some slot of the model holds in memory already."""
@@ -192,6 +211,7 @@ class Router:
             return False
 
     def _empty(self, wanted: Assignment, served: Reference | None) -> None:
+        self._waiting.pop((wanted.model, wanted.slot), None)
         if served is not None:
             self._drop(served)
         elif (place := (wanted.model, wanted.slot)) in self.standing.obstacles_beside:
@@ -204,6 +224,7 @@ class Router:
 
     def _serve(self, reference: Reference, before: Reference | None) -> None:
         """Let a version answer; `before` is who held the slot until now."""
+        self._waiting.pop((reference.model, reference.slot), None)
         self.standing = self.standing.having((reference.model, reference.slot), reference)
         if before is not None:
             self._let_go(before)
@@ -218,6 +239,7 @@ class Router:
 
     def _note(self, wanted: Assignment, reason: str, tried: int) -> None:
         assert wanted.version is not None
+        self._waiting.pop((wanted.model, wanted.slot), None)
         wait_s = min(_RETRY_FIRST_S * 2**tried, _RETRY_MOST_S)
         obstacle = Obstacle(
             version=wanted.version,

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
+from tenure.records import Assignment
 from tenure.registry import close_ledger, open_ledger
 from tenure.registry.opening import ledger_file
 from tenure.serving import build_app
 from tenure.serving.application import Application
+from tenure.serving.runtime import Runtime
 from tenure.workspace import Workspace
 from tests.unit.serving import lives
 
@@ -58,6 +66,92 @@ def test_a_promotion_is_followed_and_a_rollback_too(app: Application, living: Wo
     app.core.router.look()
     assert epoch(app) == (1, 3)
     assert post(app, "price").json()["predictions"] == before
+
+
+def until(holds: Callable[[], Any]) -> None:
+    end = time.monotonic() + 60.0
+    while not holds():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
+
+
+def test_a_version_that_takes_long_to_load_holds_up_no_other_model(
+    app: Application, living: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, may_end, is_begun = app.core.router, threading.Event(), threading.Event()
+    load = router._load
+
+    def slow(wanted: Assignment) -> Runtime:
+        if wanted.model == "fraud":
+            is_begun.set()
+            may_end.wait(60)
+        return load(wanted)
+
+    # What is there already is followed by a look, whatever is being loaded for another model.
+    said = {"actor": lives.ACTOR, "reason": "A test wants it.", "evidence": "a test"}
+    open_ledger(living).start_rollout("price", 2, shares=(0.0, 0.5), expected_epoch=1, **said)
+    router.look()
+    monkeypatch.setattr(router, "_load", slow)
+    router.start()
+    try:
+        lives.promote(living, 2, "fraud")
+        assert is_begun.wait(60)
+        lives.promote(living, 2, "price")
+        until(lambda: epoch(app) == (2, 2))
+        assert epoch(app, "fraud") == (1, 1)
+        may_end.set()
+        until(lambda: epoch(app, "fraud") == (2, 2))
+    finally:
+        may_end.set()
+        router.stop()
+
+
+def test_what_waits_for_other_processes_holds_up_no_other_model(
+    app: Application, living: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, have_others = app.core.router, {"price": False, "fraud": True}
+    waited: list[float] = []
+
+    def agreed(wanted: Assignment, waited_s: float) -> bool:
+        waited.append(waited_s)
+        return have_others[wanted.model]
+
+    monkeypatch.setattr(router, "_agreed", agreed)
+    lives.promote(living, 2, "price")
+    lives.promote(living, 2, "fraud")
+    router.look()
+    assert (epoch(app, "price"), epoch(app, "fraud")) == ((1, 1), (2, 2))
+    # The slot has waited since it first did, though it has moved meanwhile.
+    lives.promote(living, 3, "price")
+    waited.clear()
+    router.look()
+    assert (epoch(app, "price"), waited[0] > 0) == ((1, 1), True)
+    have_others["price"] = True
+    router.look()
+    assert epoch(app, "price") == (3, 3)
+
+
+def test_what_was_loaded_and_moved_on_before_it_answered_leaves_memory(
+    app: Application, living: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = app.core.router
+    loaded: list[weakref.ref[Runtime]] = []
+    load = router._load
+
+    def remembered(wanted: Assignment) -> Runtime:
+        runtime = load(wanted)
+        loaded.append(weakref.ref(runtime))
+        return runtime
+
+    monkeypatch.setattr(router, "_load", remembered)
+    monkeypatch.setattr(router, "_agreed", lambda wanted, waited_s: wanted.version == 3)
+    lives.promote(living, 2, "price")
+    router.look()
+    lives.promote(living, 3, "price")
+    router.look()
+    assert epoch(app) == (3, 3)
+    gc.collect()
+    assert [each() is None for each in loaded] == [True, False]
 
 
 def test_a_request_keeps_the_reference_that_it_took(app: Application, living: Workspace) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psutil
@@ -32,6 +35,16 @@ def status(epoch: int | None, pid: int | None = None, reason: str | None = None)
         serving=serving,
         obstacles=obstacles,
     )
+
+
+@contextmanager
+def nothing_can_be_written() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_without_a_server_there_is_nothing_to_wait_for(workspace: Workspace) -> None:
@@ -83,5 +96,43 @@ def test_the_file_of_a_process_that_is_gone_counts_for_nothing(
 def test_a_torn_file_is_no_status(workspace: Workspace) -> None:
     file = StatusFile(workspace)
     file.write(status(1))
-    file.file.write_bytes(file.file.read_bytes()[:-9])
+    file.file.write_bytes(file.file.read_bytes().rstrip()[:-9])
+    assert read_statuses(workspace) == []
+
+
+def test_one_that_starts_is_waited_for_only_if_no_other_takes_requests(
+    workspace: Workspace,
+) -> None:
+    file, fresh = StatusFile(workspace), StatusFile(workspace)
+    fresh.file = workspace.spool / "status-fresh.json"
+    fresh.write(replace(status(None), is_starting=True))
+    found = wait_until_serving("m", 2, workspace, timeout_s=0)
+    assert (found.processes, found.is_complete) == (1, False)
+    file.write(status(2))
+    found = wait_until_serving("m", 2, workspace, timeout_s=0)
+    assert (found.processes, found.is_complete) == (1, True)
+
+
+def test_on_a_full_disk_a_file_is_written_over(workspace: Workspace) -> None:
+    file = StatusFile(workspace)
+    file.write(status(1))
+    with nothing_can_be_written():
+        file.write(status(7, reason="Longer than before, as it now says what hinders it."))
+    assert read_statuses(workspace)[0].serving["m"].epoch == 7
+    file.write(status(8))
+    assert read_statuses(workspace)[0].serving["m"].epoch == 8
+
+
+def test_on_a_full_disk_no_first_file_is_made(workspace: Workspace) -> None:
+    workspace.spool.mkdir(parents=True)
+    with nothing_can_be_written(), pytest.raises(OSError, match="File too large"):
+        StatusFile(workspace).write(status(1))
+    assert read_statuses(workspace) == []
+
+
+def test_what_is_half_written_over_is_no_status(workspace: Workspace) -> None:
+    file = StatusFile(workspace)
+    file.write(status(199))
+    torn = file.file.read_bytes().replace(b'"epoch":199', b'"epoch":299')
+    file.file.write_bytes(torn)
     assert read_statuses(workspace) == []
