@@ -9,7 +9,7 @@ from prefect import task
 
 from tasks import shown
 from tasks.policy import RETRIED, telling_little
-from tenure import monitoring, rollouts
+from tenure import monitoring, pages, rollouts
 from tenure.errors import TenureError
 from tenure.records import RolloutState
 from tenure.registry import open_ledger
@@ -25,9 +25,12 @@ Line = dict[str, Any]
 @task(name="walk rollouts", task_run_name="walk-rollouts", timeout_seconds=1200, **RETRIED)
 @telling_little
 def walk(workspace: Workspace) -> list[Line]:
-    """Judge the step of each rollout, and take the next one, hold it, or send it back."""
-    lines = []
-    for walked in rollouts.walk(workspace):
+    """Judge the step of each rollout, and take the next one, hold it, or send it back.
+
+    What each look found stands on its model's page.
+    """
+    lines, found = [], rollouts.walk(workspace)
+    for walked in found:
         if not walked.has_moved:
             continue
         _show(walked, workspace)
@@ -36,6 +39,8 @@ def walk(workspace: Workspace) -> list[Line]:
         lines.append(
             {"model": now.model, "verb": "rollout", "because of": cause, "done": walked.did}
         )
+    for walked in found:
+        pages.draw_model(walked.rollout.model, workspace, index=False)
     return lines
 
 

@@ -16,6 +16,7 @@ from tenure.pages.life_timeline import life_timeline
 from tenure.pages.lives import Life, primary_of, read_life, stretches
 from tenure.pages.paths import batch_path, case_path, evaluation_path, model_path
 from tenure.pages.render import metric, when, write_page
+from tenure.pages.rolling import Course, choices_of, course_of
 from tenure.pages.watched import ROLES, charts_of, reading_rows, window_words
 from tenure.records import (
     Action,
@@ -27,6 +28,7 @@ from tenure.records import (
     Stage,
     Version,
 )
+from tenure.records.rollout import step_name
 from tenure.registry import open_ledger
 from tenure.telling import links_of
 from tenure.workspace import Workspace
@@ -52,6 +54,7 @@ def life_facts(life: Life, workspace: Workspace) -> dict[str, Any]:
     serving = life.champion.version if life.champion else None
     pages = {case.id: case_path(life.model, case.id) for case in life.cases}
     gone = (Stage.RETIRED, Stage.ARCHIVED, Stage.PURGED)
+    rolling = course_of(life.rollouts[-1], workspace) if life.rollouts else None
     return {
         "life": life,
         "serving": serving,
@@ -72,7 +75,8 @@ def life_facts(life: Life, workspace: Workspace) -> dict[str, Any]:
         "windows": reading_rows(life.seen[-SHOWN_WINDOWS:], pages, "../", workspace),
         "cases": case_rows(life.cases, life.model),
         "remarks": remark_rows(life.remarks, life.model, "../"),
-        "alerts": alerts(life),
+        "rolling": rolling,
+        "alerts": alerts(life, rolling),
         "steps": next_steps(life),
     }
 
@@ -87,9 +91,11 @@ class Alert:
     link: str | None = None
 
 
-def alerts(life: Life) -> list[Alert]:
-    """Return what stands at the top of the page: a halt, an open case, an empty slot."""
+def alerts(life: Life, rolling: Course | None) -> list[Alert]:
+    """Return what stands at the top of the page: a halt, a case, a rollout, an empty slot."""
     found = []
+    if rolling is not None and not rolling.rollout.is_over:
+        found.append(Alert(tone=rolling.tone, head=rolling.headline, text=rolling.then))
     if life.stop is not None:
         scope = " of all models" if life.stop.of_all else ""
         text = f"{life.stop.by}, since {when(life.stop.since)}: {life.stop.reason}"
@@ -140,6 +146,8 @@ def next_steps(life: Life) -> list[tuple[str, str]]:
     steps = []
     if life.open_case is not None:
         steps += commands(life.open_case)
+    if life.rollouts and not life.rollouts[-1].is_over:
+        steps += choices_of(life.rollouts[-1])
     if life.stop is not None:
         scope = "--all" if life.stop.of_all else life.model
         steps.append(("Let automation act again", f'tenure resume {scope} --reason "…"'))
@@ -203,7 +211,16 @@ def _version_row(life: Life, version: Version, evaluation: Evaluation) -> dict[s
         "primary": primary_of(evaluation),
         "link": f"versions/{evaluation_path(life.model, version.number).rsplit('/', 1)[-1]}",
         "serves": "champion" if now else "former champion" if served else "",
+        "beside": _beside(life, version.number),
     }
+
+
+def _beside(life: Life, number: int) -> str:
+    """Return the slot that a version holds beside the champion's, with its share."""
+    now = life.rollouts[-1] if life.rollouts else None
+    if now is None or now.is_over or now.version != number:
+        return ""
+    return f"{now.slot.value}, {step_name(now.share)}" if now.share else now.slot.value
 
 
 def _batch_row(model: str, batch: Batch) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tenure import pages, rollouts, telling
 from tenure.notices import Delivery, Notice
+from tenure.pages.render import when
 from tenure.registry import open_ledger
+from tenure.rollouts import last_look
 from tenure.workspace import Workspace
 from tests.unit.registry import lives
 from tests.unit.rollouts.rolling import SPEC, begin, failing, step, unseen
@@ -31,6 +34,54 @@ def test_the_life_has_a_band_a_step_and_the_fleet_the_step_now(two: Workspace) -
     step(two, failing)
     assert "rolled back: It failed 100 of 200 requests" in page(two, "fraud/index.html")
     assert "version 2: 10 %" not in page(two, "index.html")
+
+
+def test_the_page_shows_how_far_it_is_what_was_seen_and_what_comes_next(two: Workspace) -> None:
+    begin(two)
+    begun = page(two, "fraud/index.html")
+    assert "Version 2 takes over by steps: asked beside the champion" in begun
+    assert "Nobody has looked at this step yet." in begun
+    step(two)
+    assert "Version 2 takes over by steps: 10 % of the requests" in page(two, "fraud/index.html")
+    soon = SPEC.replace("bake_minutes: 0", "bake_minutes: 90")
+    (two.models_folder / "fraud.yaml").write_text(soon)
+    assert step(two).did == "wait"
+    life = page(two, "fraud/index.html")
+    assert "challenger, 10 %" in life, "the version's own row names its slot"
+    began = open_ledger(two).open_rollout("fraud").now.began_at  # type: ignore[union-attr]
+    assert f"50 % comes next, at {when(began + timedelta(minutes=90))} at the earliest" in life
+    assert "It answered 200 requests of the 100 that are wanted." in life
+    assert "What this step has seen" in life
+    for command in ("tenure rollout advance fraud", "tenure rollout abort fraud"):
+        assert command in life
+
+
+def test_the_page_shows_what_sent_it_back(two: Workspace) -> None:
+    begin(two)
+    back = step(two, failing)
+    life = page(two, "fraud/index.html")
+    assert "The last rollout" in life
+    assert "Rolled back" in life
+    assert "challenger, 10 %" not in life
+    assert "What the last step had seen" in life
+    assert back.rollout.verdict is not None
+    assert back.rollout.verdict[:12] in life
+    assert "It failed 100 of 200 requests" in life
+    assert "tenure rollout advance fraud" not in life
+
+
+def test_a_look_is_of_its_step_and_may_be_lost(two: Workspace) -> None:
+    now = begin(two)
+    assert last_look(now, two) is None
+    later = step(two).rollout
+    assert last_look(now, two) is not None
+    assert last_look(later, two) is None, "nobody has looked at this step"
+    (two.state / "checks" / "fraud" / "rollout").write_text("torn {")
+    assert last_look(now, two) is None
+    rollouts.abort("fraud", two, actor=lives.PERSON, reason="No.")
+    ended = open_ledger(two).rollout(now.id)
+    assert last_look(ended, two) is None, "a person's word ended it"
+    assert "a person&#39;s word" not in page(two, "fraud/index.html")
 
 
 def test_one_that_waits_for_a_person_is_due(two: Workspace) -> None:
