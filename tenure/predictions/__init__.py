@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenure.predictions.feedback import carry_feedback, read_feedback
 from tenure.predictions.log import Carried, carry, log_folder, read, spool_folder
-from tenure.predictions.schema import Answered, LoggedVersion
+from tenure.predictions.schema import Answered, LoggedVersion, RowIds
 from tenure.predictions.writer import LogLimits, PredictionLog
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "LogLimits",
     "LoggedVersion",
     "PredictionLog",
+    "RowIds",
     "carry",
     "carry_feedback",
     "log_folder",

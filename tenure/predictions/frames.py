@@ -1,8 +1,9 @@
 """How is a line kept so that a killed process loses nothing that it had written?
 
 A spool file is a mark, then frames: length and CRC-32 of the payload (little-endian), then the
-payload, a JSON line. Whoever writes a file holds a lock on it that the kernel takes away when the
-process ends; so a file without a lock is finished, whatever happened to its writer.
+payload, a JSON line, and behind it the bytes of what is too much for JSON. Whoever writes a file
+holds a lock on it that the kernel takes away when the process ends; so a file without a lock is
+finished, whatever happened to its writer.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -79,8 +81,13 @@ class FrameFile:
 
 
 def frame(line: dict[str, Any]) -> bytes:
-    """Return a line as length, CRC-32 and payload."""
-    payload = orjson.dumps(line, option=_DUMP)
+    """Return a line as length, CRC-32 and payload; its `raw` are bytes, which stand behind it."""
+    raw = line.get("raw")
+    if raw:
+        sized = {**line, "raw": [len(each) for each in raw]}
+        payload = b"".join((orjson.dumps(sized, option=_DUMP), b"\n", *raw))
+    else:
+        payload = orjson.dumps(line, option=_DUMP)
     return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
 
 
@@ -97,7 +104,17 @@ def read_frames(source: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
         if len(payload) < length or zlib.crc32(payload) != checksum:
             _torn(name, source)
             return
-        yield orjson.loads(payload)
+        yield _line(payload)
+
+
+def _line(payload: bytes) -> dict[str, Any]:
+    # JSON as it is written here holds no line break.
+    said, _, rest = payload.partition(b"\n")
+    line = orjson.loads(said)
+    if line.get("raw"):
+        ends = list(accumulate(line["raw"]))
+        line["raw"] = [rest[end - size : end] for size, end in zip(line["raw"], ends, strict=True)]
+    return line
 
 
 def _torn(name: str, source: BinaryIO) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tenure.records import Column
 
 
@@ -43,6 +45,31 @@ class LoggedVersion:
         )
         object.__setattr__(self, "names", tuple(each.name for each in self.inputs))
         object.__setattr__(self, "known", known)
+
+
+class RowIds(Sequence[str]):
+    """The ids of many rows of one request, made when one is looked at: the request's and a number.
+
+    Args:
+        stem: the request's id.
+        rows: how many there are.
+    """
+
+    __slots__ = ("rows", "stem")
+
+    def __init__(self, stem: str, rows: int) -> None:
+        self.stem, self.rows = stem, rows
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return self.rows
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return the id of a row, or those of several."""
+        found = range(self.rows)[place]
+        if isinstance(found, range):
+            return [f"{self.stem}-{row}" for row in found]
+        return f"{self.stem}-{found}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,8 +118,9 @@ def version_line(of: LoggedVersion) -> dict[str, Any]:
 def lines_of(entries: Sequence[Answered]) -> list[dict[str, Any]]:
     """Return the lines of some answered requests, one a version, in the order they came.
 
-    An entry is a list without names: an entry a request is written thousands of times a second, and
-    by whom requests wait for. Of one row the values stand by themselves, of others in lists.
+    An entry is a list without names: one a request is written thousands of times a second, and by
+    whom requests wait for. Of one row the values stand by themselves, of others in lists. Columns
+    that came as arrays of many rows stay bytes (`line["raw"]`), with a mark where they belong.
     """
     lines: dict[int, dict[str, Any]] = {}
     for each in entries:
@@ -101,7 +129,10 @@ def lines_of(entries: Sequence[Answered]) -> list[dict[str, Any]]:
             of = each.of
             line = {"kind": "many", "model": of.model, "version": of.version, "entries": []}
             lines[id(of)] = line
-        line["entries"].append(_one_row(each) if len(each.ids) == 1 else _rows(each))
+        if len(each.ids) == 1:
+            line["entries"].append(_one_row(each))
+        else:
+            line["entries"].append(_rows(each, line.setdefault("raw", [])))
     return list(lines.values())
 
 
@@ -127,24 +158,40 @@ def _one_row(answered: Answered) -> list[Any]:
     ]
 
 
-def _rows(answered: Answered) -> list[Any]:
+def _rows(answered: Answered, raw: list[bytes]) -> list[Any]:
     given, of = answered.inputs, answered.of
-    columns: list[Sequence[Any]] | None = None
+    columns: list[Any] | None = None
     if given is not None:
         columns = [given[name] for name in of.names]
         for place, categories in of.known:
-            columns[place] = [each if each in categories else None for each in columns[place]]
+            if not categories.issuperset(columns[place]):
+                columns[place] = [each if each in categories else None for each in columns[place]]
+        columns = [_kept(column, raw) for column in columns]
+    ids: Any = answered.ids
+    if isinstance(ids, RowIds):
+        ids = {"stem": ids.stem, "rows": ids.rows}
     return [
         answered.epoch,
         answered.slot,
         answered.at_us,
         answered.latency_us,
-        answered.ids,
+        ids,
         columns,
-        answered.predictions,
-        answered.probabilities,
+        _kept(answered.predictions, raw),
+        _kept(answered.probabilities, raw),
         answered.flags,
     ]
+
+
+def _kept(values: Any, raw: list[bytes]) -> Any:
+    """Return values as they stand in a line: an array of numbers is a mark, and bytes beside it."""
+    if type(values) is not np.ndarray or values.dtype.str not in _AS_BYTES:
+        return values
+    raw.append(values.tobytes())
+    return {"raw": len(raw) - 1, "dtype": values.dtype.str, "shape": values.shape}
+
+
+_AS_BYTES = frozenset({"<f8", "<i8", "|b1"})
 
 
 def entries_of(line: Mapping[str, Any], described: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -157,7 +204,32 @@ def entries_of(line: Mapping[str, Any], described: Mapping[str, Any]) -> list[di
     if line["kind"] == "answered":  # one a line, as it was written before
         return [dict(line)]
     names = [name for name, _ in described["inputs"]]
-    return [_named(entry, names, line) for entry in line["entries"]]
+    raw = line.get("raw", [])
+    return [_named(_unpacked(entry, raw), names, line) for entry in line["entries"]]
+
+
+def _unpacked(entry: list[Any], raw: Sequence[bytes]) -> list[Any]:
+    ids, inputs = entry[4:6]
+    if isinstance(ids, str):
+        return entry
+    if isinstance(ids, dict):
+        ids = list(RowIds(**ids))
+    if inputs is not None:
+        inputs = [_values(column, raw) for column in inputs]
+    predictions, shares, flags = entry[6:]
+    return [*entry[:4], ids, inputs, _values(predictions, raw), _values(shares, raw), flags]
+
+
+def _values(kept: Any, raw: Sequence[bytes]) -> Any:
+    if not isinstance(kept, dict):
+        return kept
+    found = np.frombuffer(raw[kept["raw"]], kept["dtype"]).reshape(kept["shape"])
+    if found.dtype.kind != "f" or np.isfinite(found).all():
+        return found.tolist()
+    # What is no finite number is null, as it is in JSON.
+    plain = found.astype(object)
+    plain[~np.isfinite(found)] = None
+    return plain.tolist()
 
 
 def _named(entry: Sequence[Any], names: Sequence[str], line: Mapping[str, Any]) -> dict[str, Any]:

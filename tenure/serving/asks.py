@@ -26,7 +26,7 @@ class Ask:
     """
 
     columns: Mapping[str, Sequence[Any]]
-    ids: list[str]
+    ids: Sequence[str]
     probabilities: bool
     flags: Any = None
 

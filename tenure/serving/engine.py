@@ -118,6 +118,7 @@ class Engine:
         self._turns: deque[Lane] = deque()
         self._computing: list[Member] = []
         self._is_due = False
+        self._begun_at = self._gather_until = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look: asyncio.TimerHandle | None = None
         self._work: SimpleQueue[tuple[Any, ...] | None] = SimpleQueue()
@@ -333,8 +334,17 @@ class Engine:
             self._turns.append(lane)
         if not self._computing and not self._is_due:
             self._is_due = True
-            # Not before the others of this tick are here: they cost the first one microseconds.
-            self._here().call_soon(self._begin)
+            # Not before the others of this turn are here: they cost the first one microseconds.
+            self._here().call_soon(self._gather, -1)
+
+    def _gather(self, before: int) -> None:
+        # Whom the last call answered together may well ask again together: as long as each turn of
+        # the loop brings more of them, and for no longer than that call took, they are let in.
+        waiting = sum(len(lane.waiting) for lane in self._turns)
+        if waiting > before and time.perf_counter() < self._gather_until:
+            self._here().call_soon(self._gather, waiting)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         self._is_due = False
@@ -367,7 +377,7 @@ class Engine:
             self._thread = threading.Thread(target=self._compute, name="tenure-predict")
             self._thread.daemon = True
             self._thread.start()
-        self._computing = members
+        self._computing, self._begun_at = members, time.perf_counter()
         self._work.put((self._here(), lane, members))
 
     def _compute(self) -> None:
@@ -386,8 +396,13 @@ class Engine:
         self, lane: Lane, members: list[Member], found: list[Computed | Exception]
     ) -> None:
         self._computing = []
-        self._begin()
+        if len(members) > 1:
+            now = time.perf_counter()
+            self._gather_until = 2 * now - self._begun_at
         self._give(lane, members, found)
+        if self._turns and not self._is_due:
+            self._is_due = True
+            self._here().call_soon(self._gather, -1)
 
     def _give(self, lane: Lane, members: list[Member], found: list[Computed | Exception]) -> None:
         if self.metrics is not None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
+from tenure.predictions import RowIds
 from tenure.serving.asks import Ask, fresh_id
 from tenure.serving.limits import Limits
 from tenure.serving.oip.columns import columns_of, rows_of
@@ -329,12 +329,5 @@ def _plain(text: str, what: str) -> str:
         raise refused(f"{what} has an element that is not base64 of UTF-8.") from None
 
 
-def _row_ids(request_id: str, rows: int) -> list[str]:
-    if rows == 1:
-        return [request_id]
-    return [request_id + place for place in _places(rows)]
-
-
-@lru_cache(maxsize=16)
-def _places(rows: int) -> tuple[str, ...]:
-    return tuple(f"-{row}" for row in range(rows))
+def _row_ids(request_id: str, rows: int) -> Sequence[str]:
+    return [request_id] if rows == 1 else RowIds(request_id, rows)

@@ -6,14 +6,20 @@ import errno
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tenure import predictions
-from tenure.predictions import Answered, LoggedVersion, LogLimits, PredictionLog, parquet
+from tenure.predictions import Answered, LoggedVersion, LogLimits, PredictionLog, RowIds, parquet
 from tenure.predictions.frames import FrameFile
 from tenure.predictions.schema import lines_of, version_line
 from tenure.records import Column
@@ -113,6 +119,43 @@ def test_versions_with_other_columns_stand_side_by_side(workspace: Workspace) ->
     assert frame["version"].tolist() == [3, 4]
     assert frame["probability.fraud"].isna().tolist() == [False, True]
     assert predictions.read("price", workspace)["id"].tolist() == ["c"]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.floats(), st.integers(-(2**63), 2**63 - 1)), min_size=2, max_size=9))
+def test_rows_that_came_as_arrays_are_read_as_those_that_came_as_lists(
+    workspace: Workspace, rows: list[tuple[float, int]]
+) -> None:
+    columns = (Column(name="share", type="float64"), Column(name="count", type="int64"))
+    of = LoggedVersion(model="fraud", version=3, inputs=columns, classes=(0, 1))
+    shares = np.array([share for share, _ in rows])
+    arrays = {"share": shares, "count": np.array([count for _, count in rows])}
+    both = np.column_stack([shares, shares])
+    as_json = [None if not np.isfinite(share) else share for share in shares.tolist()]
+    lists = {"share": as_json, "count": [count for _, count in rows]}
+    found = []
+    for inputs, answers, likely, ids in (
+        (arrays, shares, both, RowIds("x", len(rows))),
+        (lists, as_json, [[each, each] for each in as_json], [f"x-{n}" for n in range(len(rows))]),
+    ):
+        one = Answered(
+            of=of,
+            epoch=7,
+            slot="champion",
+            at_us=int(AT.timestamp() * 1e6),
+            ids=ids,
+            inputs=inputs,  # type: ignore[arg-type]
+            predictions=answers,  # type: ignore[arg-type]
+            probabilities=likely,  # type: ignore[arg-type]
+            latency_us=1,
+        )
+        place = replace(workspace, root=workspace.root / uuid4().hex)
+        write(place, one)
+        fresh = predictions.read("fraud", place)
+        assert predictions.carry(place).rows == len(rows)
+        pd.testing.assert_frame_equal(fresh, predictions.read("fraud", place))
+        found.append(fresh)
+    pd.testing.assert_frame_equal(*found)
 
 
 def test_an_empty_log_is_an_empty_frame(workspace: Workspace) -> None:
