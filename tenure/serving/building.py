@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
     from tenure.records import Assignment
+    from tenure.serving.runtime import Runtime
 
 
 def build_app(
@@ -59,20 +61,79 @@ def build_app(
     from tenure.registry.pickles import prove_canary
 
     prove_canary()
-    log = PredictionLog(spool_folder(workspace))
     options = options or Options()
+    log = PredictionLog(spool_folder(workspace))
     address = f"{options.scheme}://{_bracketed(host)}:{port}"
     reporter = Reporter(workspace, log, address=address)
+    reporter.is_starting = is_shared
     operations = Operations(workspace, host, options)
     busy = Busy(workspace)
     load = busy.loader(operations.loader(version_loader(workspace)))
-    agreement = Agreement(workspace, address)
-    reporter.is_starting = is_shared
+    router = _router(workspace, load, reporter, Agreement(workspace, address), is_shared=is_shared)
+    core = Core(router, log, limits or Limits())
+    core.busy, core.shadows = busy, _mirror(core, log, busy)
+    parts = _Parts(
+        operations=operations,
+        reporter=reporter,
+        log=log,
+        router=router,
+        mirror=core.shadows,
+        is_shared=is_shared,
+    )
+    app = Application(
+        core,
+        [V2Door(core), V1Door(core), Site(core, workspace.pages), GuideDoor(core, options.scheme)],
+        hosts=allowed_hosts(host, allow_hosts),
+        started=parts.start,
+        stopped=parts.stop,
+    )
+    operations.attach(app)
+    _let_tell(reporter, core, core.shadows)
+    return app
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What works in one process beside its doors, in the order in which it is started."""
+
+    operations: Operations
+    reporter: Reporter
+    log: PredictionLog
+    router: Router
+    mirror: Mirror
+    is_shared: bool
+
+    def start(self) -> None:
+        self.operations.start()
+        self.reporter.start()
+        self.log.start()
+        self.router.start()
+        self.mirror.start()
+        if self.is_shared:
+            join(self.router, self.reporter)
+
+    def stop(self) -> None:
+        self.router.stop()
+        self.mirror.stop()
+        self.log.close()
+        self.operations.stop()
+        self.reporter.stop()
+
+
+def _router(
+    workspace: Workspace,
+    load: Callable[[Assignment], Runtime],
+    reporter: Reporter,
+    agreement: Agreement,
+    *,
+    is_shared: bool,
+) -> Router:
+    """Return what follows the ledger, and changes together with the processes beside it."""
 
     def agreed(wanted: Assignment, waited_s: float) -> bool:
         return not is_shared or reporter.is_starting or agreement(wanted, waited_s)
 
-    router = Router(
+    return Router(
         workspace,
         read=LedgerReader(workspace),
         load=load,
@@ -83,28 +144,24 @@ def build_app(
         agreed=agreed,
         announce=reporter.announce,
     )
-    reporter.router = router
-    core = Core(router, log, limits or Limits())
-    core.busy = busy
-    core.shadows = mirror = Mirror(
-        standing=lambda: router.standing,
+
+
+def _mirror(core: Core, log: PredictionLog, busy: Busy) -> Mirror:
+    """Return what asks shadows while nothing else is to be done."""
+    return Mirror(
+        standing=lambda: core.router.standing,
         answer=partial(answer_unseen, log),
         is_idle=lambda: core.engine.in_flight == 0,
         tally=core.tally,
         marks=lambda: busy.marks,
     )
-    app = Application(
-        core,
-        [V2Door(core), V1Door(core), Site(core, workspace.pages), GuideDoor(core, options.scheme)],
-        hosts=allowed_hosts(host, allow_hosts),
-        started=lambda: _start(router, log, reporter, mirror, operations, is_shared),
-        stopped=lambda: _stop(router, log, reporter, mirror, operations),
-    )
-    operations.attach(app)
+
+
+def _let_tell(reporter: Reporter, core: Core, mirror: Mirror) -> None:
+    """Give the status file what it tells of."""
+    reporter.router, reporter.tally, reporter.mirror = core.router, core.tally, mirror
     reporter.is_draining = lambda: core.is_draining
-    reporter.tally, reporter.mirror = core.tally, mirror
     reporter.asked_gone = core.gone.counts
-    return app
 
 
 def _names(workspace: Workspace) -> frozenset[str]:
@@ -113,30 +170,3 @@ def _names(workspace: Workspace) -> frozenset[str]:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _start(
-    router: Router,
-    log: PredictionLog,
-    reporter: Reporter,
-    mirror: Mirror,
-    operations: Operations,
-    is_shared: bool,
-) -> None:
-    operations.start()
-    reporter.start()
-    log.start()
-    router.start()
-    mirror.start()
-    if is_shared:
-        join(router, reporter)
-
-
-def _stop(
-    router: Router, log: PredictionLog, reporter: Reporter, mirror: Mirror, operations: Operations
-) -> None:
-    router.stop()
-    mirror.stop()
-    log.close()
-    operations.stop()
-    reporter.stop()
