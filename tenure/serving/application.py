@@ -21,10 +21,10 @@ from tenure.serving.bodies import CLOSE, ClientLeft, Receive
 from tenure.serving.core import Core
 from tenure.serving.cycles import Cycle
 from tenure.serving.doors import Answer, Door, Quick, QuickDoor, Request, Said, only
-from tenure.serving.engine import WAITING, Waiting
 from tenure.serving.folder import read_page
 from tenure.serving.heads import Express, Told
 from tenure.serving.hosts import host_of
+from tenure.serving.lanes import WAITING, Waiting
 from tenure.serving.oip import door as oip
 from tenure.serving.problems import Problem, from_error
 

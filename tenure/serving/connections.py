@@ -20,8 +20,8 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavai
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tenure.serving.cycles import Cycle, head_of, run_at_once
-from tenure.serving.engine import WAITING
 from tenure.serving.heads import END, Heads, Told
+from tenure.serving.lanes import WAITING
 from tenure.serving.limits import Limits
 from tenure.serving.problems import MEDIA_TYPE, Problem
 

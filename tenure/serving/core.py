@@ -17,8 +17,9 @@ from tenure.serving import absent
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import read_body
 from tenure.serving.doors import Request
-from tenure.serving.engine import WAITING, Engine, Waiting
+from tenure.serving.engine import Engine
 from tenure.serving.guards import joined
+from tenure.serving.lanes import WAITING, Waiting
 from tenure.serving.limits import Limits
 from tenure.serving.router import GONE, Reference, Router
 from tenure.serving.runtime import Predicted, Runtime

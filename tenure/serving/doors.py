@@ -14,7 +14,7 @@ from tenure.serving.bodies import CLOSE, Receive
 from tenure.serving.problems import Headers, Problem
 
 if TYPE_CHECKING:
-    from tenure.serving.engine import Waiting
+    from tenure.serving.lanes import Waiting
     from tenure.serving.router import Reference
 
 Answer = tuple[int, Headers, bytes]

@@ -13,22 +13,20 @@ import asyncio
 import logging
 import threading
 import time
-import weakref
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import Enum
 from mmap import mmap
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from tenure.predictions import LoggedVersion, PredictionLog
+from tenure.predictions import PredictionLog
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import ClientLeft, Receive
-from tenure.serving.computing import Columns, Computed, compute_jointly, planned_jointly
-from tenure.serving.crashes import LOOP, SLOT, THREAD, mark_of
-from tenure.serving.entries import entry, is_treated, logged_version, unpredictable
+from tenure.serving.computing import Columns, Computed, compute_jointly
+from tenure.serving.crashes import LOOP, SLOT, THREAD
+from tenure.serving.crowds import Crowds
+from tenure.serving.entries import entry, unpredictable
+from tenure.serving.lanes import Lane, Lanes, Member
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem, retry_after
 from tenure.serving.router import Reference
@@ -42,57 +40,6 @@ _log = logging.getLogger(__name__)
 _LOOK_S = 0.05
 _TOGETHER = 64
 _EXPECTED = (ValueError, TypeError, ArithmeticError)
-
-
-class Waiting(Enum):
-    """Says that an answer comes in this turn of the event loop."""
-
-    WAITING = 1
-
-
-WAITING = Waiting.WAITING
-Later = Callable[[Predicted | None], None]
-
-
-@dataclass(slots=True, eq=False)
-class Member:
-    """One request that waits for its turn, or for the call that it is part of."""
-
-    reference: Reference
-    ask: Ask
-    receive: Receive
-    result: asyncio.Future[Predicted]
-    began_at: float
-    due_at: float
-    watch: asyncio.Task[None] | None = None
-    is_begun: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Lane:
-    """The requests for one version, and what need not be found out for each of them."""
-
-    runtime: weakref.ref[Runtime]
-    of: LoggedVersion
-    keeps_log: bool
-    refuses_unlogged: bool
-    wants_shares: bool
-    may_be_quick: bool
-    joins: bool
-    waiting: deque[Member] = field(default_factory=deque)
-    is_queued: bool = False
-    together: list[tuple[Reference, Ask, float, Later]] = field(default_factory=list)
-    asked_now: int = 0
-    is_crowded: bool = False
-    epoch: int = -1
-    mark: bytes = b""
-
-    def mark_of(self, reference: Reference) -> bytes:
-        """Return how the version is named where it stands what is being computed."""
-        if reference.epoch != self.epoch:
-            self.epoch = reference.epoch
-            self.mark = mark_of(reference.model, reference.version, reference.epoch)
-        return self.mark
 
 
 class Engine:
@@ -114,7 +61,9 @@ class Engine:
         self.marks: bytearray | mmap = bytearray(3 * SLOT)
         self.metrics: Metrics | None = None
         self.guarding: Guarding | None = None
-        self._lanes: dict[int, Lane] = {}
+        self._lanes = Lanes()
+        self._crowds = Crowds(self._lanes, lambda: self.marks, self._note)
+        self.planned = self._crowds.planned
         self._turns: deque[Lane] = deque()
         self._computing: list[Member] = []
         self._is_due = False
@@ -139,88 +88,10 @@ class Engine:
         """
         began_at = time.perf_counter()
         runtime = reference.runtime
-        lane = self._lanes.get(id(runtime))
-        if lane is None or lane.runtime() is not runtime:
-            lane = self._add(runtime)
+        lane = self._lanes.of(runtime)
         if lane.may_be_quick and runtime.is_quick(len(ask.ids)):
             return self._at_once(lane, reference, ask, began_at)
         return await self._wait(lane, reference, ask, receive, began_at)
-
-    def planned(
-        self, reference: Reference, ask: Ask, began_at: float, later: Later
-    ) -> Predicted | Waiting | None:
-        """Return what a version's plan says of one row, with its log entry made.
-
-        Args:
-            reference: what answers.
-            ask: one row.
-            began_at: when the request had been read (`time.perf_counter`).
-            later: called in this very turn of the event loop with what would have been returned,
-                where this returns WAITING: trees that are asked for several rows at once are in
-                the processor's cache for all but the first.
-
-        Returns:
-            The prediction, or WAITING; None, and nothing done, where the estimator is to be asked
-            or the spec wants no answer that is not logged: then `answer` knows what to do.
-        """
-        runtime = reference.runtime
-        lane = self._lanes.get(id(runtime))
-        if lane is None or lane.runtime() is not runtime:
-            lane = self._add(runtime)
-        if not lane.may_be_quick or lane.refuses_unlogged or not runtime.is_quick(1):
-            return None
-        if lane.joins and self._is_in_a_crowd(lane):
-            lane.together.append((reference, ask, began_at, later))
-            return WAITING
-        return self._plan(lane, reference, ask, began_at)
-
-    def _plan(
-        self, lane: Lane, reference: Reference, ask: Ask, began_at: float
-    ) -> Predicted | None:
-        marks = self.marks
-        marks[LOOP : LOOP + SLOT] = lane.mark_of(reference)
-        wanted = ask.probabilities or lane.wants_shares
-        found = reference.runtime.planned(ask.columns, 1, probabilities=wanted)
-        marks[LOOP] = 0
-        if found is not None:
-            self._note(lane, reference, ask, found, began_at)
-        return found
-
-    def _note(
-        self, lane: Lane, reference: Reference, ask: Ask, found: Predicted, began_at: float
-    ) -> None:
-        if self.metrics is not None:
-            self.metrics.batch(1)
-        if lane.keeps_log:
-            self._keep(lane, reference, ask, found, ask.columns, began_at)
-
-    def _is_in_a_crowd(self, lane: Lane) -> bool:
-        # Whether others come in the same turn is known only afterwards: the last turn's crowd
-        # stands for this one's, so that a request which is alone is computed without a detour.
-        if not lane.asked_now:
-            self._here().call_soon(self._end_turn, lane)
-        lane.asked_now += 1
-        return lane.is_crowded
-
-    def _end_turn(self, lane: Lane) -> None:
-        lane.is_crowded, lane.asked_now = lane.asked_now > 1, 0
-        together, lane.together = lane.together, []
-        for begin in range(0, len(together), _TOGETHER):
-            self._plan_jointly(lane, together[begin : begin + _TOGETHER])
-
-    def _plan_jointly(
-        self, lane: Lane, together: list[tuple[Reference, Ask, float, Later]]
-    ) -> None:
-        found = planned_jointly(together[0][0].runtime, [ask for _, ask, _, _ in together])
-        for place, (reference, ask, began_at, later) in enumerate(together):
-            try:
-                if found is None:
-                    later(self._plan(lane, reference, ask, began_at))
-                else:
-                    self._note(lane, reference, ask, found[place], began_at)
-                    later(found[place])
-            except Exception:  # noqa: BLE001 - one client's trouble is not the others'
-                _log.error("an answer could not be given", exc_info=True)
 
     def close(self) -> None:
         """End the computing thread once what it holds is done."""
@@ -234,23 +105,15 @@ class Engine:
         if loop is not self._loop:
             # Whoever waited on another loop is gone with it.
             self._loop, self._look, self._is_due, self._computing = loop, None, False, []
-            for lane in self._lanes.values():
-                lane.asked_now, lane.is_crowded = 0, False
         return loop
 
-    def _add(self, runtime: Runtime) -> Lane:
-        lanes, key = self._lanes, id(runtime)
-        lane = lanes[key] = Lane(
-            # A lane holds no version in memory: it goes with it.
-            runtime=weakref.ref(runtime, lambda _: lanes.pop(key, None)),
-            of=logged_version(runtime),
-            keeps_log=runtime.rules.log != "off",
-            refuses_unlogged=runtime.rules.log_when_full == "refuse",
-            wants_shares=runtime.rules.wants_shares,
-            may_be_quick=not is_treated(runtime),
-            joins=runtime.plan_kind == "trees",
-        )
-        return lane
+    def _note(
+        self, lane: Lane, reference: Reference, ask: Ask, found: Predicted, began_at: float
+    ) -> None:
+        if self.metrics is not None:
+            self.metrics.batch(1)
+        if lane.keeps_log:
+            self._keep(lane, reference, ask, found, ask.columns, began_at)
 
     def _at_once(self, lane: Lane, reference: Reference, ask: Ask, began_at: float) -> Predicted:
         wanted = ask.probabilities or lane.wants_shares

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tenure.serving.engine import Waiting
+from tenure.serving.lanes import Waiting
 from tenure.serving.problems import Headers
 
 Told = tuple[Headers, bytes]

@@ -19,7 +19,7 @@ from tenure.serving.asks import Ask
 from tenure.serving.bodies import CLOSE, read_body
 from tenure.serving.core import Core, Outcome
 from tenure.serving.doors import Answer, Quick, Request, Said, only
-from tenure.serving.engine import WAITING, Waiting
+from tenure.serving.lanes import WAITING, Waiting
 from tenure.serving.oip import metadata
 from tenure.serving.oip.answering import HEADER_LENGTH, Teller
 from tenure.serving.oip.asking import Reader, Wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,8 @@ from tenure.predictions.schema import entries_of
 from tenure.records import Slot
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import ClientLeft
-from tenure.serving.engine import WAITING, Engine
+from tenure.serving.engine import Engine
+from tenure.serving.lanes import WAITING
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem
 from tenure.serving.router import Reference
@@ -41,12 +43,14 @@ class Doubling:
         self.may_go = threading.Event()
         self.may_go.set()
         self.has_begun = threading.Event()
+        self.takes_s = 0.0
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         self.calls.append(len(rows))
         self.threads.add(threading.current_thread().name)
         self.has_begun.set()
         assert self.may_go.wait(60)
+        time.sleep(self.takes_s)
         if (rows["amount"] < 0).any():
             raise ValueError("negative")
         return rows["amount"].to_numpy() * 2
@@ -249,6 +253,26 @@ def test_a_version_that_no_request_holds_leaves_memory(held: Held) -> None:
     del gone
     gc.collect()
     assert watched() is None
+
+
+def test_whom_one_call_answered_may_ask_again_together(held: Held) -> None:
+    held.estimator.takes_s = 0.05
+
+    async def client(turns: int) -> None:
+        for _ in range(4):
+            await held.say(1.0)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async def go() -> None:
+        first = await held.hold()
+        clients = [asyncio.create_task(client(turns)) for turns in range(4)]
+        await asyncio.sleep(0)
+        held.estimator.may_go.set()
+        await asyncio.gather(first, *clients)
+
+    asyncio.run(go())
+    assert held.estimator.calls == [1, 4, 4, 4, 4]
 
 
 class Quick(Runtime):

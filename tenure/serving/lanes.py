@@ -1,0 +1,95 @@
+"""What need not be found out for each request for a version, and who waits for it?"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tenure.predictions import LoggedVersion
+from tenure.serving.asks import Ask
+from tenure.serving.bodies import Receive
+from tenure.serving.crashes import mark_of
+from tenure.serving.entries import is_treated, logged_version
+from tenure.serving.router import Reference
+from tenure.serving.runtime import Predicted, Runtime
+
+
+class Waiting(Enum):
+    """Says that an answer comes in this turn of the event loop."""
+
+    WAITING = 1
+
+
+WAITING = Waiting.WAITING
+Later = Callable[[Predicted | None], None]
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One request that waits for its turn, or for the call that it is part of."""
+
+    reference: Reference
+    ask: Ask
+    receive: Receive
+    result: asyncio.Future[Predicted]
+    began_at: float
+    due_at: float
+    watch: asyncio.Task[None] | None = None
+    is_begun: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """The requests for one version, and what need not be found out for each of them."""
+
+    runtime: weakref.ref[Runtime]
+    of: LoggedVersion
+    keeps_log: bool
+    refuses_unlogged: bool
+    wants_shares: bool
+    may_be_quick: bool
+    joins: bool
+    waiting: deque[Member] = field(default_factory=deque)
+    is_queued: bool = False
+    together: list[tuple[Reference, Ask, float, Later]] = field(default_factory=list)
+    loop: object = None
+    asked_now: int = 0
+    is_crowded: bool = False
+    epoch: int = -1
+    mark: bytes = b""
+
+    def mark_of(self, reference: Reference) -> bytes:
+        """Return how the version is named where it stands what is being computed."""
+        if reference.epoch != self.epoch:
+            self.epoch = reference.epoch
+            self.mark = mark_of(reference.model, reference.version, reference.epoch)
+        return self.mark
+
+
+class Lanes:
+    """The lanes of the versions in memory; a lane holds none there, and goes with its version."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[int, Lane] = {}
+
+    def of(self, runtime: Runtime) -> Lane:
+        """Return a version's lane."""
+        lane = self._lanes.get(id(runtime))
+        return self._add(runtime) if lane is None or lane.runtime() is not runtime else lane
+
+    def _add(self, runtime: Runtime) -> Lane:
+        lanes, key = self._lanes, id(runtime)
+        lane = lanes[key] = Lane(
+            runtime=weakref.ref(runtime, lambda _: lanes.pop(key, None)),
+            of=logged_version(runtime),
+            keeps_log=runtime.rules.log != "off",
+            refuses_unlogged=runtime.rules.log_when_full == "refuse",
+            wants_shares=runtime.rules.wants_shares,
+            may_be_quick=not is_treated(runtime),
+            joins=runtime.plan_kind == "trees",
+        )
+        return lane
