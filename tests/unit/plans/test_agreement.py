@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,8 @@ def asked() -> st.SearchStrategy[dict[str, list[Any]]]:
         "n": st.none() | st.integers(-(2**40), 2**40),
         "t": texts,
         "c": st.none() | st.sampled_from(["q", "r", "s", "u", "unseen", ""]),
-        "f": st.none() | st.booleans(),
+        # Nothing fills this column in: few models take a row that lacks it.
+        "f": st.sampled_from([False, True, False, True, False, True, None]),
     }
     row = st.tuples(*kinds.values())
     return st.lists(row, min_size=1, max_size=6).map(
@@ -54,25 +56,56 @@ def asked() -> st.SearchStrategy[dict[str, list[Any]]]:
     )
 
 
-def agree(estimator: Any, plan: Plan, columns: dict[str, list[Any]]) -> None:
-    rows = len(columns["a"])
-    try:
-        found = plan.answer(columns, rows, probabilities=True)
-        many = plan.answer_many(columns, rows, probabilities=True)
-    except Declined:
-        return
+def agree(estimator: Any, plan: Plan, columns: dict[str, list[Any]]) -> bool:
+    """Hold what a plan answers, for few rows and for many, against its estimator.
+
+    Returns:
+        Whether it answered at all; it may decline, and then the estimator is asked.
+    """
+    found = []
+    for ask in (plan.answer, plan.answer_many):
+        with suppress(Declined):
+            found.append(ask(columns, len(columns["a"]), probabilities=True))
+    if not found:
+        return False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         frame = models.ready(columns)
         values = estimator.predict(frame)
-        shares = estimator.predict_proba(frame) if found[1] is not None else None
-    for got in (found, many):
+        shares = estimator.predict_proba(frame) if found[0][1] is not None else None
+    for got in found:
         if not plan.shape.classes:
             np.testing.assert_allclose(got[0], values, rtol=1e-9, atol=1e-9)
             continue
         if shares is not None:
             np.testing.assert_allclose(np.asarray(got[1]), shares, rtol=0, atol=1e-9)
         assert got[0] == values.tolist()
+    return True
+
+
+def always_agree(estimator: Any, plan: Plan, examples: int, least: float = 0.25) -> None:
+    """Ask what was seen in training, which must be answered, and whatever else can be asked.
+
+    Of the latter at least a share is to be answered: a plan that declines everything agrees with
+    anything.
+    """
+    assert agree(estimator, plan, models.rows(MOST_FEW, seed=4))
+    assert agree(estimator, plan, models.rows(60, seed=4))
+    answered: list[bool] = []
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=_SLOW,
+    )
+    @given(columns=asked())
+    def holds(columns: dict[str, list[Any]]) -> None:
+        answered.append(agree(estimator, plan, columns))
+
+    holds()
+    assert sum(answered) >= least * len(answered), f"{sum(answered)} of {len(answered)} answered"
 
 
 @pytest.mark.parametrize("scaler", models.scalers().items(), ids=lambda each: each[0])
@@ -80,50 +113,36 @@ def test_numbers_are_prepared_as_the_steps_do(scaler: tuple[str, Any]) -> None:
     last, kind = models.linear()["logistic"]
     model = make_pipeline(models.prepared(scaler[1], models.encoders()["ignore"]), last)
     estimator, plan = made(model, kind)
-    agree(estimator, plan, models.rows(60, seed=4))
+    assert agree(estimator, plan, models.rows(60, seed=4))
 
 
 @pytest.mark.parametrize("encoder", models.encoders().items(), ids=lambda each: each[0])
-@settings(max_examples=12, deadline=None, suppress_health_check=_SLOW)
-@given(columns=asked())
-def test_categories_are_encoded_as_the_encoders_do(
-    encoder: tuple[str, Any], columns: dict[str, list[Any]]
-) -> None:
+def test_categories_are_encoded_as_the_encoders_do(encoder: tuple[str, Any]) -> None:
     last, kind = models.linear()["logistic"]
     model = make_pipeline(models.prepared(models.scalers()["standard"], encoder[1]), last)
-    agree(*made(model, kind), columns)
+    # What was never seen is an error to this one, which the estimator is left to raise.
+    least = 0.05 if encoder[0] == "error" else 0.25
+    always_agree(*made(model, kind), 10, least)
 
 
 @pytest.mark.parametrize("last", models.linear().items(), ids=lambda each: each[0])
-@settings(max_examples=8, deadline=None, suppress_health_check=_SLOW)
-@given(columns=asked())
-def test_linear_models_answer_as_scikit_learn_does(
-    last: tuple[str, tuple[Any, str]], columns: dict[str, list[Any]]
-) -> None:
+def test_linear_models_answer_as_scikit_learn_does(last: tuple[str, tuple[Any, str]]) -> None:
     estimator, kind = last[1]
     prepared = models.prepared(
         models.scalers()["standard"], models.encoders()["ignore"], add_indicator=True
     )
-    agree(*made(make_pipeline(prepared, estimator), kind), columns)
+    always_agree(*made(make_pipeline(prepared, estimator), kind), 6)
 
 
 @pytest.mark.parametrize("last", models.trees().items(), ids=lambda each: each[0])
-@settings(max_examples=8, deadline=None, suppress_health_check=_SLOW)
-@given(columns=asked())
-def test_trees_answer_as_scikit_learn_does(
-    last: tuple[str, tuple[Any, str]], columns: dict[str, list[Any]]
-) -> None:
+def test_trees_answer_as_scikit_learn_does(last: tuple[str, tuple[Any, str]]) -> None:
     estimator, kind = last[1]
     fill = last[0].startswith("boost")
     prepared = models.prepared(models.scalers()["none"], models.encoders()["ordinal"], fill=fill)
-    agree(*made(make_pipeline(prepared, estimator), kind), columns)
+    always_agree(*made(make_pipeline(prepared, estimator), kind), 6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=_SLOW)
-@given(columns=asked())
-def test_boosting_that_takes_categories_as_they_are_answers_the_same(
-    columns: dict[str, list[Any]],
-) -> None:
+def test_boosting_that_takes_categories_as_they_are_answers_the_same() -> None:
     model = HistGradientBoostingClassifier(max_iter=12, min_samples_leaf=3)
     from sklearn.compose import make_column_transformer
 
@@ -131,7 +150,7 @@ def test_boosting_that_takes_categories_as_they_are_answers_the_same(
     dropped.set_output(transform="pandas")
     estimator, plan = made(make_pipeline(dropped, model), "two")
     assert plan.kind == "trees"
-    agree(estimator, plan, columns)
+    always_agree(estimator, plan, 10)
 
 
 @pytest.mark.parametrize("name", ["logistic", "logistic three", "least squares"])
