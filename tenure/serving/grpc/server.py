@@ -19,6 +19,7 @@ import grpc.aio
 from tenure.serving.access import Access, check_bind
 from tenure.serving.application import Application
 from tenure.serving.building import build_app
+from tenure.serving.grpc.health import Health
 from tenure.serving.grpc.service import Service
 from tenure.serving.limits import Limits
 from tenure.serving.operating import Options
@@ -72,7 +73,7 @@ async def serve(
     )
     bound = _listen(server, host, port, options)
     app = build_app(workspace, host=host, port=bound, limits=limits, options=options)
-    server.add_generic_rpc_handlers((Service(app).handler(),))
+    server.add_generic_rpc_handlers((Service(app).handler(), Health(app).handler()))
     lifespan = Lifespan(app)
     await lifespan.start()
     stop = asyncio.Event()
