@@ -67,3 +67,26 @@ def test_every_route_of_the_document_answers_for_a_model_that_serves(
         assert httpx.post(address, json={}).status_code == 400
     else:
         assert httpx.get(address).status_code == 200
+
+
+OF_THE_PROTOCOL = [
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/v2/",
+    "/v2/models/{model_name}/versions/{model_version}",
+    "/v2/models/{model_name}/versions/{model_version}/ready",
+    "/v2/models/{model_name}/versions/{model_version}/infer",
+]
+"""The operations of `open_inference_rest.yaml`; README.md says how the two documents differ."""
+
+
+def test_the_protocol_s_own_routes_are_among_them(served: Running) -> None:
+    known = document("dataplane.json")["paths"]
+    for path in OF_THE_PROTOCOL:
+        assert path.rstrip("/") in known
+        address = served.address + path.format(**KNOWN)
+        if path.endswith("/infer"):
+            answer = httpx.post(address, json={"inputs": []})
+            assert (answer.status_code, list(answer.json())) == (400, ["error"])
+        else:
+            assert httpx.get(address).status_code == 200
