@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from tenure.records import Column
 from tenure.serving.asks import Ask, fresh_ids
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem, pointer, shown
+from tenure.serving.unparsed import odd_number
 
 _KEYS = frozenset({"instances", "ids", "probabilities"})
 _ID_LENGTH = 128
@@ -32,7 +34,7 @@ def read_ask(body: bytes, features: Sequence[Column], limits: Limits) -> Ask:
     Raises:
         Problem: 422 that names the field, what was found (never the value), and what is wanted.
     """
-    request = _parse(body)
+    request = _parse(body, limits)
     if type(request) is dict and len(request) == 1:
         columns = _straight(request.get("instances"), features)
         if columns is not None:
@@ -89,12 +91,18 @@ def _straight(rows: Any, features: Sequence[Column]) -> dict[str, list[Any]] | N
     return columns
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes, limits: Limits) -> Any:
     if not body:
         raise _refused("no-body", "The body is empty.", None, wanted='{"instances": [...]}')
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        odd = odd_number(body)
+        if odd is not None:
+            detail = f"The body has {odd.says}; `field` says where."
+            # A client's own key may be endless: then its parent is named.
+            parts = takewhile(lambda each: len(str(each)) <= limits.name_length, odd.path)
+            raise _refused("not-json", detail, pointer(*parts), position=error.pos) from None
         # The parser's own words tell positions and kinds, never the text itself.
         detail = f"The body is no JSON in UTF-8 (RFC 8259): {error.msg}."
         raise _refused("not-json", detail, None, position=error.pos) from None

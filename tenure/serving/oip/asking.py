@@ -31,6 +31,7 @@ from tenure.serving.oip.tensors import (
     of_json,
     refused,
 )
+from tenure.serving.oip.unreadable import unreadable
 from tenure.serving.problems import shown
 from tenure.serving.runtime import Runtime
 
@@ -264,11 +265,7 @@ def _parsed(head: bytes | memoryview) -> Any:
     try:
         return orjson.loads(head)
     except orjson.JSONDecodeError as error:
-        if not len(head):
-            raise refused("The body is empty; wanted an object with 'inputs'.", "no-body") from None
-        # The parser's own words tell positions and kinds, never the text itself.
-        detail = f"The body is no JSON in UTF-8 (RFC 8259): {error.msg} at {error.pos}."
-        raise refused(detail, "not-json") from None
+        raise unreadable(head, error) from None
 
 
 _NOT_OFFERED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -167,6 +168,108 @@ def test_what_is_no_json_or_beyond_it_is_refused(ask: Ask, body: bytes) -> None:
     answer = ask("POST", INFER, content=body, headers=JSON)
     assert answer.status_code == 400, answer.text
     assert list(answer.json()) == ["error"]
+
+
+DIGITS = b"9" * 5_000
+
+
+def holding(name: str, datatype: str, number: bytes, key: str = "data") -> bytes:
+    """A request of one row in which a number stands in one tensor's data or shape, unquoted."""
+    changed = {name: {"datatype": datatype, key: ["here"]}}
+    return orjson.dumps({"inputs": tensors(ROW, **changed)}).replace(b'"here"', number)
+
+
+ODD_NUMBERS = {
+    "5,000 digits in INT64": (holding("items", "INT64", DIGITS), "'items' has a number beyond"),
+    "5,000 digits in FP64": (holding("amount", "FP64", DIGITS), "'amount' has a number beyond"),
+    "minus 5,000 digits": (holding("amount", "FP64", b"-" + DIGITS), "'amount' has a number"),
+    "5,000 digits in BYTES": (holding("country", "BYTES", DIGITS), "'country' has a number"),
+    "5,000 digits in BOOL": (holding("is_new", "BOOL", DIGITS), "'is_new' has a number beyond"),
+    "a shape of 5,000 digits": (
+        holding("items", "INT64", DIGITS, "shape"),
+        "'items' has a number beyond what 64 bits hold, as element 0 of its 'shape'",
+    ),
+    "300 digits in INT64": (holding("items", "INT64", b"9" * 300), "out of the range of INT64"),
+    "30 digits in a shape": (
+        holding("items", "INT64", b"9" * 30, "shape"),
+        "'items' has a 'shape'",
+    ),
+    "NaN in FP64": (holding("amount", "FP64", b"NaN"), "'amount' has NaN or Infinity"),
+    "Infinity in INT64": (holding("items", "INT64", b"Infinity"), "'items' has NaN or Infinity"),
+    "minus Infinity in BYTES": (holding("country", "BYTES", b"-Infinity"), "'country' has NaN"),
+    "NaN in a shape": (holding("amount", "FP64", b"NaN", "shape"), "of its 'shape'"),
+    "1e999": (holding("amount", "FP64", b"1e999"), "'amount' has a number beyond"),
+    "NaN in parameters": (b'{"parameters": {"a": NaN}, "inputs": []}', "in 'parameters'"),
+    "NaN alone": (b"NaN", "The body has NaN"),
+    "in a tensor without a name": (b'{"inputs": [{"data": [NaN]}]}', "inputs[0] has NaN"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), ODD_NUMBERS.values(), ids=ODD_NUMBERS.keys())
+def test_a_number_that_no_json_has_is_refused_with_its_tensor(
+    ask: Ask, body: bytes, said: str
+) -> None:
+    answer = ask("POST", INFER, content=body, headers=JSON)
+    assert answer.status_code == 400, answer.text
+    assert said in answer.json()["error"]
+    assert "99999" not in answer.text
+
+
+def test_a_text_of_5000_digits_is_a_category_that_nobody_has_seen(ask: Ask) -> None:
+    inputs = tensors(ROW, country={"data": [DIGITS.decode()]})
+    assert ask("POST", INFER, json={"inputs": inputs}).status_code == 200
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize("key", ["id", "parameters", "inputs", "outputs"])
+def test_nesting_without_end_is_refused_wherever_it_stands(ask: Ask, key: str) -> None:
+    body = orjson.dumps({**one(), key: "here"}).replace(b'"here"', DEEP)
+    for address in (INFER, "/v2/repository/index"):
+        answer = ask("POST", address, content=body, headers=JSON)
+        assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+MANY = 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ([MANY], "'amount' has 1 elements; its shape [10000000] has 10000000"),
+        ([MANY, 1], "'amount' has 1 elements; its shape [10000000, 1] has 10000000"),
+        ([MANY, 0], "'amount' has 1 elements; its shape [10000000, 0] has 0"),
+        ([1, MANY], "'amount' has 1 elements; its shape [1, 10000000] has 10000000"),
+        ([MANY] * 8, "'amount' has 1 elements; its shape"),
+    ],
+)
+def test_ten_million_rows_that_are_only_said_take_no_memory(
+    ask: Ask, shape: list[int], said: str
+) -> None:
+    tracemalloc.start()
+    try:
+        answers = [ask("POST", INFER, json=one(shape=shape))]
+        body, headers = in_bytes(tensors(ROW, amount={"shape": shape}))
+        answers.append(ask("POST", INFER, content=body, headers=headers))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert said in answers[0].json()["error"]
+    assert "'amount' has 8 bytes; its shape" in answers[1].json()["error"]
+    assert most < 20 * 2**20
+
+
+def test_no_rows_are_refused_as_bytes_and_as_a_matrix(ask: Ask) -> None:
+    empty = [{**each, "shape": [0], "data": []} for each in tensors(ROW)]
+    body, headers = in_bytes(empty)
+    matrix = {"inputs": [{"name": "x", "shape": [0, 4], "datatype": "BYTES", "data": []}]}
+    for answer in (
+        ask("POST", INFER, content=body, headers=headers),
+        ask("POST", INFER, json=matrix),
+    ):
+        assert (answer.status_code, "0 rows" in answer.json()["error"]) == (400, True)
 
 
 def lying(length: str | None = None, size: Any = None, tail: bytes = b"") -> Any:

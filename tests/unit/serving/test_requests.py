@@ -158,6 +158,33 @@ def test_what_is_no_json_is_refused(ask: Ask, content: bytes) -> None:
     assert answer.json()["type"] in ("urn:tenure:problem:not-json", "urn:tenure:problem:no-body")
 
 
+ODD_NUMBERS = {
+    "NaN": (b'{"instances": [{"amount": 1}, {"amount": NaN}]}', "/instances/1/amount"),
+    "Infinity": (b'{"instances": [[1, -Infinity]]}', "/instances/0/1"),
+    "1e999": (b'{"instances": [{"amount": 1e999}]}', "/instances/0/amount"),
+    "5,000 digits": (b'{"instances": [{"a/b": ' + b"9" * 5_000 + b"}]}", "/instances/0/a~1b"),
+    "below an endless key": (
+        b'{"instances": [{"' + b"x" * 1_000 + b'": NaN}]}',
+        "/instances/0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "field"), ODD_NUMBERS.values(), ids=ODD_NUMBERS.keys())
+def test_a_number_that_no_json_has_is_refused_with_its_field(
+    ask: Ask, content: bytes, field: str
+) -> None:
+    answer = ask("POST", PREDICT, content=content, headers=JSON)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert "99999" not in answer.text
+
+
+def test_a_long_body_is_not_read_twice_to_name_a_number(ask: Ask) -> None:
+    content = b'{"instances": [[' + b"1," * 100_000 + b"NaN]]}"
+    answer = ask("POST", PREDICT, content=content, headers=JSON)
+    assert (answer.status_code, answer.json().get("field")) == (422, None)
+
+
 def test_a_refusal_repeats_no_value(ask: Ask) -> None:
     for body in (rows(amount="4111-1111"), rows(country=41111111), rows(items=4111.1111)):
         answer = ask("POST", PREDICT, json=body)
