@@ -50,7 +50,13 @@ def _sums(shape: Shape) -> Scores | None:
         return None
     if len(ready) == 1:
         (total,) = ready
-        return lambda columns, rows: [total(columns, row) for row in range(rows)]
+
+        def sums(columns: Columns, rows: int) -> list[float]:
+            if rows == 1:
+                return [total(columns, 0)]
+            return [total(columns, row) for row in range(rows)]
+
+        return sums
     return lambda columns, rows: [[total(columns, row) for total in ready] for row in range(rows)]
 
 
@@ -237,16 +243,15 @@ class _Two:
         values = [self._above if score >= self._least else self._below for score in scores]
         if not probabilities or not self._has_shares:
             return values, None
-        shares = []
-        for score in scores:
-            score *= self._scale
-            if score >= 0:
-                above = 1 / (1 + exp(-score))
-            else:
-                small = exp(score)
-                above = small / (1 + small)
-            shares.append([1 - above, above])
-        return values, shares
+        return values, [self._shares(score * self._scale) for score in scores]
+
+    def _shares(self, score: float) -> list[float]:
+        if score >= 0:
+            above = 1 / (1 + exp(-score))
+        else:
+            small = exp(score)
+            above = small / (1 + small)
+        return [1 - above, above]
 
 
 class _Several:

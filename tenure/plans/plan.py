@@ -58,10 +58,8 @@ class Plan:
             Declined: the estimator must be asked.
         """
         if self._few is not None and rows <= MOST_FEW:
-            for values in columns.values():
-                if type(values) is np.ndarray:
-                    columns = {name: list_of(each) for name, each in columns.items()}
-                    break
+            if np.ndarray in map(type, columns.values()):
+                columns = {name: list_of(each) for name, each in columns.items()}
             return self._few(columns, rows, probabilities)
         return self.answer_many(columns, rows, probabilities=probabilities)
 

@@ -33,6 +33,9 @@ class Lasting(list[tuple[bytes, bytes]]):
         self.lines = _lines(headers)
 
 
+_last_default: tuple[Headers, bytes] = [], b""
+
+
 def head_of(status: int, default: Headers, headers: Headers, length: int) -> bytes:
     """Return the head of an answer.
 
@@ -45,8 +48,13 @@ def head_of(status: int, default: Headers, headers: Headers, length: int) -> byt
     Raises:
         ValueError: a header holds a line break.
     """
+    global _last_default
     lines = headers.lines if type(headers) is Lasting else _lines(headers)
-    ours = _lines(default)
+    last, ours = _last_default
+    if last is not default:
+        # They change once a second: the date is among them.
+        ours = _lines(default)
+        _last_default = default, ours
     return b"%b%b%bcontent-length: %d\r\n\r\n" % (STATUS_LINE[status], ours, lines, length)
 
 

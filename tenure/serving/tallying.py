@@ -27,7 +27,10 @@ class Tally:
 
     def answered(self, reference: Reference) -> None:
         """Count an answer."""
-        self._of(reference)[0] += 1
+        counts = self._counts.get(_place(reference))
+        if counts is None:
+            counts = self._of(reference)
+        counts[0] += 1
 
     def raised(self, reference: Reference, error: BaseException) -> None:
         """Count an error if it is the version's fault."""
@@ -68,4 +71,5 @@ class Tally:
 
 
 def _place(reference: Reference) -> Place:
-    return reference.model, reference.slot.value, reference.version, reference.epoch
+    # The property `value` costs more than all else here.
+    return reference.model, reference.slot._value_, reference.version, reference.epoch
