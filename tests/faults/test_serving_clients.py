@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -13,9 +15,14 @@ from tenure.serving.limits import Limits
 from tenure.workspace import Workspace
 from tests.faults.serving_processes import connected, drained, threaded
 from tests.unit.serving import lives
+from tests.unit.serving.test_oip_infer import tensors
+from tests.unit.serving.test_oip_refused import ODD_NUMBERS
 
 LIMITS = Limits(body_bytes=100_000, body_timeout_s=0.3, header_timeout_s=0.3, header_bytes=8_000)
 PREDICT = "/v1/models/fraud:predict"
+INFER_HEAD = (
+    "POST /v2/models/fraud/infer HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+)
 BODY = orjson.dumps({"instances": [lives.ROW]})
 
 pytestmark = pytest.mark.faults
@@ -119,6 +126,47 @@ def test_a_declared_length_beyond_the_cap_is_refused_before_the_body(address: st
     with connected(address) as sock:
         sock.sendall(head(10_000_000_000))
         assert drained(sock).startswith(b"HTTP/1.1 413 ")
+
+
+LYING = {
+    "more than was said": head(10) + BODY,
+    "less than was said": head(len(BODY) + 50) + BODY,
+    "nothing of what was said": head(len(BODY)),
+    "a chunk that is longer": head(None) + b"5\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "a chunk that is shorter": head(None) + b"ffff\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "a second request in the body": head(5) + head(len(BODY)) + BODY,
+}
+
+
+@pytest.mark.parametrize("sent", LYING.values(), ids=LYING.keys())
+def test_a_body_that_lies_about_its_length_is_refused(address: str, sent: bytes) -> None:
+    with connected(address) as sock:
+        sock.sendall(sent)
+        sock.shutdown(socket.SHUT_WR)
+        said = drained(sock)
+    statuses = re.findall(rb"HTTP/1\.1 (\d)", said)
+    assert set(statuses) <= {b"4"}, said
+    after = httpx.post(f"{address}{PREDICT}", json={"instances": [lives.ROW]}, timeout=60)
+    assert after.status_code == 200
+
+
+@pytest.mark.parametrize("name", ODD_NUMBERS)
+def test_an_odd_number_behind_a_head_that_is_known_is_refused_as_well(
+    address: str, name: str
+) -> None:
+    body, wanted = ODD_NUMBERS[name]
+    good = orjson.dumps({"inputs": tensors(lives.ROW)})
+    said = []
+    with connected(address) as sock:
+        for sent in (good, good, good, body, good):
+            length = f"content-length: {len(sent)}\r\n\r\n"
+            sock.sendall(INFER_HEAD.encode() + length.encode() + sent)
+            found = b""
+            while not found.endswith(b"}"):
+                found += sock.recv(65_536)
+            said.append(found)
+    assert [each[9:12] for each in said] == [b"200", b"200", b"200", b"400", b"200"]
+    assert wanted.encode() in said[3]
 
 
 def test_two_requests_in_one_piece_are_both_answered(address: str) -> None:
