@@ -18,6 +18,8 @@ import psutil
 
 from benchmarks.serving.models import ACTOR
 from benchmarks.soak.stage import VERSIONS, Asked
+from tenure.predictions.status import wait_until_serving
+from tenure.records import Assignment
 from tenure.registry import deploy
 from tenure.workspace import Workspace
 
@@ -25,6 +27,36 @@ SWAP_EVERY_S = 3.0
 KILL_EVERY_S = 20.0
 FULL_EVERY_S = 45.0
 FULL_FOR_S = 6.0
+FOLLOW_S = 60.0
+OLDEST_UNTIL = 0.2
+"""In this part of a soak the oldest worker is killed; then the youngest, so that one grows old."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One change of a slot (times in seconds since 1970).
+
+    Attributes:
+        acknowledged_at: when every process that takes requests had said that it serves it; None if
+            they did not.
+    """
+
+    epoch: int
+    at: float
+    acknowledged_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """One worker that was killed: it was stopped between `begun` and `at`, and did nothing more.
+
+    Attributes:
+        ports: of the clients whose connections it held.
+    """
+
+    begun: float
+    at: float
+    ports: frozenset[int]
 
 
 @dataclass
@@ -32,12 +64,11 @@ class Chaos:
     """What was done, and when (seconds since 1970).
 
     Attributes:
-        swaps: by model, each epoch and when it was committed.
         full: begin and end of each time in which nothing could be written.
     """
 
-    swaps: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    kills: list[float] = field(default_factory=list)
+    moves: dict[str, list[Move]] = field(default_factory=dict)
+    kills: list[Kill] = field(default_factory=list)
     full: list[tuple[float, float]] = field(default_factory=list)
 
 
@@ -47,22 +78,50 @@ async def swap_on(workspace: Workspace, asked: list[Asked], chaos: Chaos, until:
     while time.monotonic() < until:
         await asyncio.sleep(SWAP_EVERY_S)
         turn += 1
+        followed = []
         for model in asked:
             number = 1 + turn % VERSIONS
-            said = {"actor": ACTOR, "reason": "The soak swaps."}
-            moved = await asyncio.to_thread(deploy, model.model, number, workspace, **said)
-            chaos.swaps.setdefault(model.model, []).append((moved.epoch, time.time()))
+            moved, at = await asyncio.to_thread(_move, model.model, number, workspace)
+            # The next model moves meanwhile: processes see one move, or both, and shall agree.
+            follow = asyncio.to_thread(_follow, moved, at, workspace)
+            followed.append((model.model, asyncio.create_task(follow)))
+        for name, task in followed:
+            chaos.moves.setdefault(name, []).append(await task)
+
+
+def _move(model: str, number: int, workspace: Workspace) -> tuple[Assignment, float]:
+    moved = deploy(model, number, workspace, actor=ACTOR, reason="The soak swaps.")
+    return moved, time.time()
+
+
+def _follow(moved: Assignment, at: float, workspace: Workspace) -> Move:
+    followed = wait_until_serving(moved.model, moved.epoch, workspace, FOLLOW_S)
+    is_known = followed.is_complete and followed.processes > 0
+    return Move(epoch=moved.epoch, at=at, acknowledged_at=time.time() if is_known else None)
 
 
 async def kill_on(supervisor: int, chaos: Chaos, until: float) -> None:
-    """Kill one worker after the other, the oldest first."""
+    """Kill one worker after the other: at first the oldest, then the youngest."""
+    begun, seconds = time.monotonic(), until - time.monotonic()
     while time.monotonic() < until - KILL_EVERY_S / 2:
         await asyncio.sleep(KILL_EVERY_S)
-        workers = serving_workers(supervisor)
+        workers = sorted(serving_workers(supervisor), key=lambda each: each.create_time())
         if len(workers) > 1:
-            oldest = min(workers, key=lambda each: each.create_time())
-            os.kill(oldest.pid, signal.SIGKILL)
-            chaos.kills.append(time.time())
+            is_early = time.monotonic() - begun <= max(OLDEST_UNTIL * seconds, KILL_EVERY_S * 1.5)
+            chosen = workers[0] if is_early else workers[-1]
+            chaos.kills.append(await asyncio.to_thread(_kill, chosen))
+
+
+def _kill(worker: psutil.Process) -> Kill:
+    # Stopped first, so that whose answers it gave can be read of a process that gives none more.
+    begun = time.time()
+    os.kill(worker.pid, signal.SIGSTOP)
+    while worker.status() != psutil.STATUS_STOPPED:
+        time.sleep(0.001)
+    at = time.time()
+    ends = [each.raddr for each in worker.net_connections("tcp") if each.raddr]
+    os.kill(worker.pid, signal.SIGKILL)
+    return Kill(begun=begun, at=at, ports=frozenset(each.port for each in ends))
 
 
 async def fill_on(supervisor: int, chaos: Chaos, until: float) -> None:

@@ -29,28 +29,45 @@ _CLOSE = 1e-9
 AGAIN = "asked again, its worker was gone"
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """When a prediction was asked for and read (seconds since 1970), and at which port of ours."""
+
+    begun: float
+    at: float
+    port: int
+
+
 @dataclass
 class Counts:
     """What the clients saw.
 
     Attributes:
-        answered: the ids of answered predictions, with when they were answered.
-        epochs: by model, each answer's epoch and when its request was begun.
+        answered: the ids of answered predictions.
+        epochs: by model, each answer's epoch, when its request was begun, and when it was read.
+        named: which version answered at which epoch of which model.
         repeated: the ids that were sent again: their first answer may be in the log as well.
     """
 
     kinds: Counter[str] = field(default_factory=Counter)
-    answered: dict[str, float] = field(default_factory=dict)
-    epochs: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    answered: dict[str, Given] = field(default_factory=dict)
+    epochs: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+    named: set[tuple[str, int, int]] = field(default_factory=set)
     repeated: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
 
 class Client:
-    """One keep-alive connection."""
+    """One keep-alive connection.
+
+    Attributes:
+        begun: when the last request was sent (seconds since 1970).
+        own_port: this end of the connection that it went by.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
+        self.begun, self.own_port = 0.0, 0
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -58,8 +75,10 @@ class Client:
         """Send one POST and return status and body."""
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            self.own_port = self._writer.get_extra_info("sockname")[1]
         reader, writer = self._reader, self._writer
         assert reader is not None
+        self.begun = time.time()
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answered = await reader.readuntil(b"\r\n\r\n")
@@ -104,7 +123,6 @@ async def _ask(
     client: Client, model: Asked, row: int, kind: str, name: str, counts: Counts
 ) -> None:
     path, body = _v1(model, row, name) if kind == "v1" else _v2(model, row, name)
-    begun = time.time()
     again = counts.kinds[AGAIN]
     answer = await _patiently(client, path, body, counts)
     if counts.kinds[AGAIN] > again:
@@ -122,8 +140,9 @@ async def _ask(
     told = json.loads(content)
     version, epoch, share, ident = (_of_v1 if kind == "v1" else _of_v2)(told)
     counts.kinds["answered"] += 1
-    counts.answered[ident] = time.time()
-    counts.epochs.setdefault(model.model, []).append((epoch, begun))
+    counts.answered[ident] = given = Given(client.begun, time.time(), client.own_port)
+    counts.epochs.setdefault(model.model, []).append((epoch, given.begun, given.at))
+    counts.named.add((model.model, epoch, version))
     if abs(model.right[version][row] - share) > _CLOSE:
         counts.kinds["WRONG"] += 1
         counts.wrong.append(f"{kind} of {model.model}: version {version}, row {row}")

@@ -1,4 +1,4 @@
-"""A short soak: load, swaps, a killed worker, and a disk that is full for a moment."""
+"""A short soak: load, swaps, killed workers, and a disk that is full for a moment."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ def test_nothing_that_was_promised_is_lost(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(chaos, "KILL_EVERY_S", 6.0)
     monkeypatch.setattr(chaos, "FULL_EVERY_S", 7.0)
     monkeypatch.setattr(chaos, "FULL_FOR_S", 2.0)
-    monkeypatch.setattr(counting, "BOUND_S", 2.0)  # the log's writer shares two cores with a suite
     soak = Soak(tmp_path, 15.0, 3, 2)
     try:
         soak.run()
         seen = soak.counts.kinds
         models = [each.model for each in soak.asked]
         lost = counting.lost(soak.workspace, models, soak.counts, soak.chaos)
+        misnamed = counting.misnamed(soak.workspace, soak.counts)
     finally:
         close_ledger(soak.workspace)
     assert soak.chaos.kills
     assert soak.chaos.full
-    assert len(soak.chaos.swaps) == 2
+    assert len(soak.chaos.moves) == 2
     assert seen["answered"] > 0
     assert seen["bad input refused"] > 0
-    assert not soak.counts.wrong
-    assert (lost.unexplained, lost.twice) == (0, 0)
+    assert (soak.counts.wrong, misnamed) == ([], [])
+    assert (lost.unexplained, lost.not_last, lost.twice) == ((), 0, 0)
     assert lost.logged > 0
+    assert counting.unacknowledged(soak.chaos) == 0
+    assert counting.too_old(soak.counts, soak.chaos) == 0
