@@ -123,6 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         if told is WAITING:
             self._is_idle, self._waiting, self._behind = False, data, b""
+            self._due_at = self.loop.time() + self.limits.answer_s
         else:
             self._tell(told)
         return True
@@ -144,6 +145,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._take(data)
         else:
             self._tell(told)
+            self._set_clock()
         if behind:
             self.data_received(behind)
 
