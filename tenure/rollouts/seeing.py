@@ -1,8 +1,7 @@
 """What have a version and the champion beside it done in this step?
 
-Answers, latencies and how the two differ are read from the prediction log, in which each answer
-names slot and epoch, so that a step's are its own whatever the clocks say. What failed never
-reaches the log: the servers' status files count it. What turned out to be true is `truth`'s.
+Answers, latencies and how the two differ are read from the prediction log. What failed never
+reaches it: the servers' status files count that. What turned out to be true is `truth`'s.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from tenure import predictions
 from tenure.predictions.status import read_statuses
 from tenure.records import Rollout, Slot
+from tenure.rollouts.answered import answered
 from tenure.rollouts.judging import Gap, Seen, Side
-from tenure.rollouts.truth import MOST_ROWS, classes_of, loss_of
+from tenure.rollouts.truth import loss_of
 
 if TYPE_CHECKING:
     from tenure.spec import ModelSpec
@@ -37,7 +36,9 @@ def look_at(rollout: Rollout, spec: ModelSpec | None, workspace: Workspace) -> S
         workspace: whose log and status files.
     """
     is_logged = spec is None or spec.deployment.serving.log != "off"
-    mine, other = _logged(rollout, workspace) if is_logged else (None, None)
+    mine = other = None
+    if is_logged:
+        mine, other = answered(rollout, [rollout.now], ["latency_ms"], workspace)
     challenger = _side(rollout.version, mine, _counts(rollout, workspace))
     usual = _alive(rollout.model, Slot.CHAMPION, rollout.champion_epoch, workspace)
     return Seen(
@@ -50,27 +51,6 @@ def look_at(rollout: Rollout, spec: ModelSpec | None, workspace: Workspace) -> S
         obstacles=_obstacles(rollout, workspace),
         is_logged=is_logged,
     )
-
-
-def _logged(rollout: Rollout, workspace: Workspace) -> tuple[Any, Any]:
-    """Return what the version answered in this step, and the champion meanwhile."""
-    columns = ["slot", "epoch", "latency_ms", "prediction"]
-    columns += [f"probability.{label}" for label in classes_of(rollout, workspace)]
-    asked: dict[str, Any] = {"columns": columns, "shadows": True}
-    model = rollout.model
-    mine = predictions.read(model, workspace, version=rollout.version, **asked)
-    mine = _of(mine, rollout.slot, rollout.now.epoch)
-    if not len(mine):
-        return mine, mine
-    since = mine["at"].min().to_pydatetime()
-    other = predictions.read(model, workspace, since=since, version=rollout.champion, **asked)
-    return mine, _of(other, Slot.CHAMPION, rollout.champion_epoch)
-
-
-def _of(frame: Any, slot: Slot, epoch: int) -> Any:
-    if not len(frame):
-        return frame
-    return frame[(frame["slot"] == slot.value) & (frame["epoch"] == epoch)].tail(MOST_ROWS)
 
 
 def _side(version: int, frame: Any, counts: Counts) -> Side:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tenure import predictions
 from tenure.errors import TenureError
 from tenure.evaluation import bootstrap
 from tenure.evaluation.metrics import KNOWN, PRIMARY, Metric, estimate, standard_error, value_of
@@ -21,17 +20,14 @@ from tenure.evaluation.outputs import Outputs, Truth, truth_of
 from tenure.monitoring import outputs
 from tenure.monitoring.labels import join_labels, key_columns
 from tenure.predictions.feedback import feedback_mark
-from tenure.records import Rollout, Slot
-from tenure.records.rollout import slot_of
-from tenure.registry import open_ledger
+from tenure.records import Rollout
+from tenure.rollouts.answered import answered, classes_of
 from tenure.rollouts.judging import Loss, Z
 
 if TYPE_CHECKING:
     from tenure.spec import ModelSpec
     from tenure.workspace import Workspace
 
-MOST_ROWS = 20_000
-"""The newest rows of each version that are compared."""
 _RESAMPLES, _SEED = 300, 7
 
 
@@ -76,13 +72,6 @@ def loss_of(rollout: Rollout, spec: ModelSpec | None, workspace: Workspace) -> L
     )
 
 
-def classes_of(rollout: Rollout, workspace: Workspace) -> tuple[Any, ...]:
-    """Return the classes of the version that is rolled out, () for regression."""
-    ledger = open_ledger(workspace)
-    candidate = ledger.candidate(ledger.version(rollout.model, rollout.version).candidate)
-    return candidate.classes if candidate else ()
-
-
 def _may_have_labels(spec: ModelSpec, workspace: Workspace) -> bool:
     if spec.deployment.serving.log == "off":
         return False
@@ -94,7 +83,7 @@ def _sides(
 ) -> tuple[_Side, _Side] | None:
     import pandas as pd
 
-    mine, other = _answered(rollout, spec, classes, workspace)
+    mine, other = answered(rollout, rollout.steps, key_columns(spec), workspace)
     if not len(mine) or not len(other):
         return None
     both = pd.concat([mine, other], ignore_index=True)
@@ -115,33 +104,6 @@ def _sides(
         said = outputs.logged(both[rows], classes)
         found.append(_Side(truth=truth, said=said, ids=ids[rows]))
     return found[0], found[1]
-
-
-def _answered(
-    rollout: Rollout, spec: ModelSpec, classes: tuple[Any, ...], workspace: Workspace
-) -> tuple[Any, Any]:
-    """Return what the version answered in any step, and the champion meanwhile."""
-    columns = ["slot", "epoch", "prediction", *key_columns(spec)]
-    columns += [f"probability.{label}" for label in classes]
-    asked: dict[str, Any] = {"columns": columns, "shadows": True}
-    mine = predictions.read(rollout.model, workspace, version=rollout.version, **asked)
-    steps = {(slot_of(step.share), step.epoch) for step in rollout.steps}
-    mine = _of(mine, steps)
-    if not len(mine):
-        return mine, mine
-    since = mine["at"].min().to_pydatetime()
-    other = predictions.read(
-        rollout.model, workspace, since=since, version=rollout.champion, **asked
-    )
-    return mine, _of(other, {(Slot.CHAMPION, rollout.champion_epoch)})
-
-
-def _of(frame: Any, places: set[tuple[Slot, int]]) -> Any:
-    if not len(frame):
-        return frame
-    wanted = {(slot.value, epoch) for slot, epoch in places}
-    held = zip(frame["slot"], frame["epoch"], strict=True)
-    return frame[[place in wanted for place in held]].tail(MOST_ROWS)
 
 
 def _error(metric: Metric, mine: _Side, other: _Side) -> float:

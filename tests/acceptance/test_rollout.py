@@ -71,6 +71,14 @@ def boot(place: Workspace) -> Iterator[Callable[[], Running]]:
         each.process.wait()
 
 
+def limit(place: Workspace, model: str, **limits: Any) -> None:
+    """Write other limits into a model's spec."""
+    file = place.models_folder / f"{model}.yaml"
+    spec = yaml.safe_load(file.read_text())
+    spec["deployment"]["rollout"] |= limits
+    file.write_text(yaml.safe_dump(spec))
+
+
 class Truth:
     """What each version of a model says of each row, without a server."""
 
@@ -189,6 +197,30 @@ def test_a_version_that_answers_otherwise_comes_back_with_its_evidence(
     kept = open_store(place).get_json(said["rollout"]["verdict"])
     broken = [each["name"] for each in kept["judged"]["checks"] if each["finding"] == "broken"]
     assert broken == ["difference"]
+
+
+def test_a_version_that_labels_speak_against_comes_back_from_the_shadow(
+    place: Workspace, tenure: Shell, boot: Callable[[], Running]
+) -> None:
+    limit(place, "price", max_difference=None)
+    server = boot()
+    assert tenure("rollout", "start", "price", "2", "-m", "x").code == 0  # 1,000 dearer each
+    followed(place, "price", Slot.SHADOW)
+    with httpx.Client(base_url=server.address) as client:
+        answers = [ask(client, "price", key).json() for key in range(30)]
+        until(lambda: logged(place, "price", "shadow") >= 30)
+        (before,) = rollouts.walk(place)
+        assert before.did == "step 50 %"
+        labels = [{"id": answer["ids"][0], "label": answer["predictions"][0]} for answer in answers]
+        taken = client.post("/v1/models/price:feedback", json={"labels": labels})
+        assert taken.status_code == 202, taken.text
+        assert walked(place) == "rolled_back"
+    (said,) = tenure("rollout", "status", "price", "--json").json
+    kept = open_store(place).get_json(said["rollout"]["verdict"])
+    broken = [each["name"] for each in kept["judged"]["checks"] if each["finding"] == "broken"]
+    assert broken == ["labels"]
+    assert kept["seen"]["loss"]["rows"] == 30
+    assert kept["seen"]["loss"]["loss"] == pytest.approx(1_000)
 
 
 def test_a_version_that_fails_comes_back_and_a_killed_server_goes_on_with_its_slots(

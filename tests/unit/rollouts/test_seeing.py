@@ -23,6 +23,7 @@ from tenure.spec import load_spec
 from tenure.workspace import Workspace
 from tests.unit.registry import lives
 from tests.unit.rollouts.answering import Log
+from tests.unit.rollouts.rolling import begin
 
 DRAW = np.random.default_rng(3)
 
@@ -43,6 +44,18 @@ def test_a_step_sees_its_own_answers_and_the_champions_meanwhile(canary) -> None
     assert (found.challenger.latencies_ms[-1], found.champion.latencies_ms[-1]) == (4.0, 2.0)
     assert found.gap.rows == 40
     assert (found.obstacles, found.loss, found.is_logged) == ((), None, True)
+
+
+def test_a_shadow_that_is_behind_is_compared_on_its_champions_requests(two: Workspace) -> None:
+    now, log = begin(two), Log(two)
+    log.add(1, Slot.CHAMPION, 1, count=30, latency_ms=90.0)  # nobody mirrored these
+    log.judge(1, Slot.CHAMPION, 1, np.ones(20))
+    log.made -= 20  # the same requests, later
+    log.now_us += 5_000_000
+    log.judge(2, Slot.SHADOW, 1, np.ones(20))
+    found = seen(two, now)
+    assert (found.challenger.requests, found.champion.requests) == (20, 20)
+    assert found.champion.latencies_ms[-1] == 2.0
 
 
 def test_what_was_carried_into_parquet_counts_once(canary) -> None:
