@@ -8,7 +8,10 @@ import pytest
 
 from benchmarks.soak import chaos, counting
 from benchmarks.soak.__main__ import Soak
+from benchmarks.soak.chaos import Chaos, Kill, Move
+from benchmarks.soak.clients import Counts, Given
 from tenure.registry import close_ledger
+from tenure.workspace import Workspace
 
 
 def test_nothing_that_was_promised_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +38,40 @@ def test_nothing_that_was_promised_is_lost(tmp_path: Path, monkeypatch: pytest.M
     assert lost.logged > 0
     assert counting.unacknowledged(soak.chaos) == 0
     assert counting.too_old(soak.counts, soak.chaos) == 0
+
+
+def test_an_answer_is_too_old_once_its_end_was_acknowledged() -> None:
+    moves = [
+        Move(epoch=2, at=10.0, acknowledged_at=11.0),
+        Move(epoch=3, at=20.0, acknowledged_at=None),
+    ]
+    played = Chaos(moves={"m": moves})
+    fine = [(1, 10.9, 12.0), (2, 11.1, 11.2), (2, 25.0, 25.1), (3, 25.0, 25.1)]
+    assert counting.too_old(Counts(epochs={"m": fine}), played) == 0
+    assert counting.too_old(Counts(epochs={"m": [*fine, (1, 11.1, 11.2)]}), played) == 1
+    assert counting.unacknowledged(played) == 1
+    assert counting.apart_s(Counts(epochs={"m": [(1, 10.9, 12.0), (2, 10.5, 10.6)]})) == [
+        pytest.approx(0.3)
+    ]
+
+
+def test_a_lost_answer_is_excused_by_the_kill_of_whoever_gave_it_and_nothing_else(
+    workspace: Workspace,
+) -> None:
+    killed = Kill(begun=100.0, at=100.001, ports=frozenset({7}))
+
+    def lost(*given: Given, full: tuple[float, float] = (0.0, 0.0)) -> counting.Lost:
+        answered = {str(number): each for number, each in enumerate(given)}
+        played = Chaos(kills=[killed], full=[full])
+        return counting.lost(workspace, ["m"], Counts(answered=answered), played)
+
+    last, early = Given(99.8, 99.9, 7), Given(97.0, 97.1, 7)
+    assert lost(last).before_kills == (pytest.approx(0.1),)
+    for other in (early, Given(99.8, 99.9, 8), Given(100.1, 100.2, 7)):
+        assert lost(last, other).unexplained == (other,)
+    read_late = Given(99.9, 103.0, 7)  # the answer lay in a buffer of ours
+    assert lost(read_late).unexplained == ()
+    assert lost(early, full=(96.0, 99.0)).while_full == 1
+    assert lost(early, full=(90.0, 95.0)).unexplained == (early,)
+    assert counting._not_last(killed, [early], [last]) == 1
+    assert counting._not_last(killed, [last], [early]) == 0

@@ -181,6 +181,25 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_in_place(
     assert post(app, "price").json()["version"] == 1
 
 
+def test_other_processes_learn_what_is_loaded_here_and_what_cannot_be(
+    app: Application, living: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = app.core.router
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        router, "_announce", lambda wanted: told.append((wanted.model, wanted.epoch))
+    )
+    monkeypatch.setattr(router, "_agreed", lambda wanted, waited_s: False)
+    version = open_ledger(living).version("price", 2)
+    lives.promote(living, 2, "price")
+    (living.state / "store" / version.object[:2] / version.object).unlink()
+    lives.promote(living, 2, "fraud")
+    router.look()
+    assert sorted(told) == [("fraud", 2), ("price", 2)]
+    assert (epoch(app, "price"), epoch(app, "fraud")) == ((1, 1), (1, 1))
+    assert list(router.standing.obstacles) == ["price"]
+
+
 def test_a_version_that_could_not_be_loaded_is_tried_again(
     app: Application, living: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
