@@ -24,7 +24,7 @@ from tenure.serving.doors import Answer, Door, Quick, QuickDoor, Request, Said, 
 from tenure.serving.folder import read_page
 from tenure.serving.heads import Express, Told
 from tenure.serving.hosts import host_of
-from tenure.serving.lanes import WAITING, Waiting
+from tenure.serving.lanes import Waiting
 from tenure.serving.oip import door as oip
 from tenure.serving.problems import Problem, from_error
 
@@ -179,31 +179,32 @@ class Application:
         return None
 
     def _express(self, door: str, headers: dict[bytes, bytes], model: str, quick: Quick) -> Express:
-        def express(body: bytes, later: Callable[[Told | None], None]) -> Told | Waiting | None:
+        def express(body: bytes) -> Told | Waiting | None:
             began_at = time.perf_counter()
-            admission, metrics = self.admission, self.metrics
+            admission = self.admission
             if self.watching is not None:
                 return None
             if admission is not None and not admission.lets(headers, model):
                 return None
-
-            def told(said: Said) -> Told:
-                by, said_headers, said_body = said
-                if metrics is not None:
-                    seconds = time.perf_counter() - began_at
-                    metrics.answered(door, by.model, by.version, by.slot._value_, 200, seconds, 1)
-                return said_headers, said_body
-
-            def told_later(said: Said | None) -> None:
-                later(None if said is None else told(said))
-
             try:
-                found = quick(body, began_at, told_later)
+                found = quick(body, began_at)
             except Exception:  # noqa: BLE001 - the ordinary way says what is wrong
                 return None
-            return found if found is None or found is WAITING else told(found)
+            if isinstance(found, tuple):
+                return self._counted(door, found, began_at)
+            if found is None:
+                return None
+            return found.after(lambda found: self._counted(door, found, began_at))
 
         return express
+
+    def _counted(self, door: str, said: Said, began_at: float) -> Told:
+        by, headers, body = said
+        if self.metrics is not None:
+            seconds = time.perf_counter() - began_at
+            slot = by.slot._value_
+            self.metrics.answered(door, by.model, by.version, slot, 200, seconds, 1)
+        return headers, body
 
     def _count(
         self, metrics: Metrics, door: str, request: Request, status: int, seconds: float

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tenure.serving.cycles import Cycle, head_of, run_at_once
 from tenure.serving.heads import END, Heads, Told
-from tenure.serving.lanes import WAITING
+from tenure.serving.lanes import Waiting
 from tenure.serving.limits import Limits
 from tenure.serving.problems import MEDIA_TYPE, Problem
 
@@ -118,10 +118,11 @@ class BoundedProtocol(HttpToolsProtocol):
             return True
         if len(data) != end + known.length:
             return False
-        told = known.express(data[end:], self._answer_later)
+        told = known.express(data[end:])
         if told is None:
             return False
-        if told is WAITING:
+        if isinstance(told, Waiting):
+            told.tell = self._answer_later
             self._is_idle, self._waiting, self._behind = False, data, b""
             self._due_at = self.loop.time() + self.limits.answer_s
         else:

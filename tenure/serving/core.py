@@ -19,7 +19,7 @@ from tenure.serving.bodies import read_body
 from tenure.serving.doors import Request
 from tenure.serving.engine import Engine
 from tenure.serving.guards import joined
-from tenure.serving.lanes import WAITING, Waiting
+from tenure.serving.lanes import Waiting
 from tenure.serving.limits import Limits
 from tenure.serving.router import GONE, Reference, Router
 from tenure.serving.runtime import Predicted, Runtime
@@ -125,29 +125,20 @@ class Core:
             return None
         return found
 
-    def planned(
-        self,
-        reference: Reference,
-        ask: Ask,
-        began_at: float,
-        later: Callable[[Outcome | None], None],
-    ) -> Outcome | Waiting | None:
-        """Return what a version's plan says of one row, as `Engine.planned` does.
+    def planned(self, reference: Reference, ask: Ask, began_at: float) -> Outcome | Waiting | None:
+        """Return what a version's plan says of one row, as `Crowds.planned` does.
 
         Args:
             reference: what answers; it has no guards.
             ask: one row.
             began_at: when the request had been read (`time.perf_counter`).
-            later: called with what would have been returned, where this returns WAITING.
         """
-
-        def whole(found: Predicted | None) -> None:
-            later(None if found is None else self._planned(reference, ask, found))
-
-        found = self.engine.planned(reference, ask, began_at, whole)
-        if found is None or found is WAITING:
-            return found
-        return self._planned(reference, ask, found)
+        found = self.engine.planned(reference, ask, began_at)
+        if isinstance(found, Predicted):
+            return self._planned(reference, ask, found)
+        if found is None:
+            return None
+        return found.after(lambda found: self._planned(reference, ask, found))
 
     def _planned(self, reference: Reference, ask: Ask, found: Predicted) -> Outcome:
         self.tally.answered(reference)

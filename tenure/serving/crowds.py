@@ -15,7 +15,7 @@ from mmap import mmap
 from tenure.serving.asks import Ask
 from tenure.serving.computing import planned_jointly
 from tenure.serving.crashes import LOOP, SLOT
-from tenure.serving.lanes import WAITING, Lane, Lanes, Later, Waiting
+from tenure.serving.lanes import Lane, Lanes, Waiting
 from tenure.serving.router import Reference
 from tenure.serving.runtime import Predicted
 
@@ -39,7 +39,7 @@ class Crowds:
         self._lanes, self._marks, self._note = lanes, marks, note
 
     def planned(
-        self, reference: Reference, ask: Ask, began_at: float, later: Later
+        self, reference: Reference, ask: Ask, began_at: float
     ) -> Predicted | Waiting | None:
         """Return what a version's plan says of one row, with its log entry made.
 
@@ -47,20 +47,19 @@ class Crowds:
             reference: what answers.
             ask: one row.
             began_at: when the request had been read (`time.perf_counter`).
-            later: called in this very turn of the event loop with what would have been returned,
-                where this returns WAITING.
 
         Returns:
-            The prediction, or WAITING; None, and nothing done, where the estimator is to be asked
-            or the spec wants no answer that is not logged: the engine knows what to do then.
+            The prediction, or what waits for it; None, and nothing done, where the estimator is to
+            be asked or the spec wants no answer that is not logged: the engine knows what to do.
         """
         runtime = reference.runtime
         lane = self._lanes.of(runtime)
         if not lane.may_be_quick or lane.refuses_unlogged or not runtime.is_quick(1):
             return None
         if lane.joins and self._is_in_a_crowd(lane):
-            lane.together.append((reference, ask, began_at, later))
-            return WAITING
+            waiting = Waiting()
+            lane.together.append((reference, ask, began_at, waiting))
+            return waiting
         return self._plan(lane, reference, ask, began_at)
 
     def _plan(
@@ -92,18 +91,18 @@ class Crowds:
             self._plan_jointly(lane, together[begin : begin + _TOGETHER])
 
     def _plan_jointly(
-        self, lane: Lane, together: list[tuple[Reference, Ask, float, Later]]
+        self, lane: Lane, together: list[tuple[Reference, Ask, float, Waiting]]
     ) -> None:
         marks = self._marks()
         marks[LOOP : LOOP + SLOT] = lane.mark_of(together[0][0])
         found = planned_jointly(together[0][0].runtime, [ask for _, ask, _, _ in together])
         marks[LOOP] = 0
-        for place, (reference, ask, began_at, later) in enumerate(together):
+        for place, (reference, ask, began_at, waiting) in enumerate(together):
             try:
                 if found is None:
-                    later(self._plan(lane, reference, ask, began_at))
+                    waiting.tell(self._plan(lane, reference, ask, began_at))
                 else:
                     self._note(lane, reference, ask, found[place], began_at)
-                    later(found[place])
+                    waiting.tell(found[place])
             except Exception:  # noqa: BLE001 - one client's trouble is not the others'
                 _log.error("an answer could not be given", exc_info=True)

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 Answer = tuple[int, Headers, bytes]
 Said = tuple["Reference", Headers, bytes]
 """What answered, and the answer, with status 200."""
-Quick = Callable[[bytes, float, Callable[["Said | None"], None]], "Said | Waiting | None"]
-"""Given a body, when it was there (`time.perf_counter`), and what to call with the answer where
-that comes a little later: the answer; WAITING; or None, with nothing done, where the request must
-go the ordinary way."""
+Quick = Callable[[bytes, float], "Said | Waiting | None"]
+"""Given a body and when it was there (`time.perf_counter`): the answer, or what waits for it; None,
+with nothing done, where the request must go the ordinary way."""
 
 
 @dataclass(slots=True)

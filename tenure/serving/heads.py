@@ -16,9 +16,9 @@ from tenure.serving.problems import Headers
 
 Told = tuple[Headers, bytes]
 """The headers and body of an answer with status 200."""
-Express = Callable[[bytes, Callable[[Told | None], None]], Told | Waiting | None]
-"""Given a body, and what to call where the answer comes later in this turn of the event loop: the
-answer; WAITING; or None, with nothing done, where the request must go the ordinary way."""
+Express = Callable[[bytes], Told | Waiting | None]
+"""Given a body: the answer, or what waits for it; None, with nothing done, where the request must
+go the ordinary way."""
 MakeExpress = Callable[[dict[str, Any]], Express | None]
 """Given the scope of a request (ASGI 3), what answers further ones of its head."""
 

@@ -7,7 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+from typing import Any
 
 from tenure.predictions import LoggedVersion
 from tenure.serving.asks import Ask
@@ -18,14 +18,21 @@ from tenure.serving.router import Reference
 from tenure.serving.runtime import Predicted, Runtime
 
 
-class Waiting(Enum):
-    """Says that an answer comes in this turn of the event loop."""
+class Waiting:
+    """What comes later in this turn of the event loop.
 
-    WAITING = 1
+    Attributes:
+        tell: called once with what came, None where each request must go the ordinary way.
+    """
 
+    __slots__ = ("tell",)
+    tell: Callable[[Any], None]
 
-WAITING = Waiting.WAITING
-Later = Callable[[Predicted | None], None]
+    def after(self, make: Callable[[Any], Any]) -> Waiting:
+        """Return what comes once something was made of what comes here; None stays None."""
+        made = Waiting()
+        self.tell = lambda found: made.tell(None if found is None else make(found))
+        return made
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +62,7 @@ class Lane:
     joins: bool
     waiting: deque[Member] = field(default_factory=deque)
     is_queued: bool = False
-    together: list[tuple[Reference, Ask, float, Later]] = field(default_factory=list)
+    together: list[tuple[Reference, Ask, float, Waiting]] = field(default_factory=list)
     loop: object = None
     asked_now: int = 0
     is_crowded: bool = False

@@ -194,9 +194,9 @@ def _typed(values: Sequence[Any], column: Column) -> Any:
                 values = [np.nan if value is None else value for value in values]
             numbers = np.asarray(values, dtype="float64")
             return None if np.isinf(numbers).any() else numbers
-        case "int64" | "bool" if isinstance(values, list) and None not in values:
+        case "int64" | "bool" if isinstance(values, (list, tuple)) and None not in values:
             return np.array(values, dtype=column.type)
-        case "category" if isinstance(values, list):
+        case "category" if isinstance(values, (list, tuple)):
             dtype, codes = _known(column.categories)
             return pd.Categorical.from_codes(
                 [codes.get(value, -1) for value in values], dtype=dtype

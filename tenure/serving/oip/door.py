@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -19,7 +18,7 @@ from tenure.serving.asks import Ask
 from tenure.serving.bodies import CLOSE, read_body
 from tenure.serving.core import Core, Outcome
 from tenure.serving.doors import Answer, Quick, Request, Said, only
-from tenure.serving.lanes import WAITING, Waiting
+from tenure.serving.lanes import Waiting
 from tenure.serving.oip import metadata
 from tenure.serving.oip.answering import HEADER_LENGTH, Teller
 from tenure.serving.oip.asking import Reader, Wanted
@@ -121,9 +120,7 @@ class V2Door:
         model, version, _ = route
         core, accepted = self._core, headers.get(b"accept-encoding")
 
-        def answer(
-            body: bytes, began_at: float, later: Callable[[Said | None], None]
-        ) -> Said | Waiting | None:
+        def answer(body: bytes, began_at: float) -> Said | Waiting | None:
             reference = core.quick_reference(model, version, headers)
             if reference is None:
                 return None
@@ -134,15 +131,14 @@ class V2Door:
             if read is None:
                 return None
             ask, wanted = read
-
-            def said(outcome: Outcome | None) -> Said | None:
-                if outcome is None:
-                    return None
-                told, answer = spoken.teller.told(outcome, wanted)
-                return reference, *packed(answer, accepted, told)
-
-            outcome = core.planned(reference, ask, began_at, lambda found: later(said(found)))
-            return WAITING if outcome is WAITING else said(outcome)
+            found = core.planned(reference, ask, began_at)
+            if isinstance(found, Outcome):
+                return reference, *_packed(spoken.teller.told(found, wanted), accepted)
+            if found is None:
+                return None
+            return found.after(
+                lambda found: (reference, *_packed(spoken.teller.told(found, wanted), accepted))
+            )
 
         return model, answer
 
@@ -242,6 +238,11 @@ def ledger_decides() -> str:
         "Models are neither loaded nor unloaded here: which version holds a slot is decided and "
         "recorded in the ledger; `tenure deploy` and `tenure rollback` do it."
     )
+
+
+def _packed(told: tuple[Headers, bytes], accepted: bytes | None) -> tuple[Headers, bytes]:
+    headers, body = told
+    return packed(body, accepted, headers)
 
 
 def _said(answer: object, status: int = 200) -> Answer:

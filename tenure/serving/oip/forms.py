@@ -60,7 +60,7 @@ class Form:
     outputs: dict[str, bool]
     used: int = 0
 
-    def read(self, body: bytes) -> tuple[dict[str, list[Any]], str] | None:
+    def read(self, body: bytes) -> tuple[dict[str, tuple[Any]], str] | None:
         """Return the columns and the id, empty for none; None where a body is of another form."""
         matched = self.match(body)
         if matched is None:
@@ -75,7 +75,8 @@ class Form:
         except (ValueError, KeyError, OverflowError):
             return None
         self.used += 1
-        return {name: [value] for name, value in zip(self.names, values, strict=True)}, request_id
+        # Each name with a tuple of its one value.
+        return dict(zip(self.names, zip(values, strict=True), strict=True)), request_id
 
 
 class Forms:
@@ -92,7 +93,7 @@ class Forms:
         self._unknown = 0
         self._next_at = 0.0
 
-    def find(self, body: bytes) -> tuple[dict[str, list[Any]], str, dict[str, bool]] | None:
+    def find(self, body: bytes) -> tuple[dict[str, tuple[Any]], str, dict[str, bool]] | None:
         """Return columns, id and wanted outputs of a body whose form is known, else None."""
         for form in self._forms:
             found = form.read(body)

@@ -22,7 +22,7 @@ from tenure.records import Slot
 from tenure.serving.asks import Ask
 from tenure.serving.bodies import ClientLeft
 from tenure.serving.engine import Engine
-from tenure.serving.lanes import WAITING
+from tenure.serving.lanes import Waiting
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem
 from tenure.serving.router import Reference
@@ -333,10 +333,10 @@ def test_a_crowd_of_one_turn_is_joined_from_the_second_turn_on(held: Held) -> No
     async def turn(*amounts: float) -> list[Any]:
         found: list[Any] = [None] * len(amounts)
         for place, amount in enumerate(amounts):
-            given = held.engine.planned(
-                reference, held.ask(amount), 0.0, partial(found.__setitem__, place)
-            )
-            if given is not WAITING:
+            given = held.engine.planned(reference, held.ask(amount), 0.0)
+            if isinstance(given, Waiting):
+                given.tell = partial(found.__setitem__, place)
+            else:
                 found[place] = given
         await asyncio.sleep(0)
         return [each and each.values for each in found]
