@@ -71,7 +71,7 @@ def aim_lines(cells: Cells, tails: Tails) -> list[str]:
         pair = [cells.get((name, *key)) for name in OURS[:2]]
         if pair[0] and pair[1]:
             ratio = pair[0]["cpu_ms"] / pair[1]["cpu_ms"]
-            lines.append(_aim(f"compiled_{model}_1000_rows_as_unchanged", ratio, "<=", 1.1))
+            lines.append(_aim(f"compiled_{model}_1000_rows_as_unchanged", ratio, "<=", 1))
     floor, here = (cells.get((name, "linear", "c=64")) for name in (OURS[2], OURS[0]))
     if floor and here:
         lines.append(

@@ -25,6 +25,7 @@ MakeExpress = Callable[[dict[str, Any]], Express | None]
 _LONGEST = 2_048
 _LONGEST_BODY = 16 * 1024
 _MOST = 1_000
+_SPECIAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 END = b"\r\n\r\n"
 
 
@@ -64,7 +65,7 @@ class Heads:
         head, length = data[:end], len(data) - end
         if not len(END) < end <= _LONGEST or length > _LONGEST_BODY or self.find(head) is not None:
             return
-        if not _declares(scope["headers"], length):
+        if scope["http_version"] != "1.1" or not _is_plain(scope["headers"], length):
             return
         if len(self._known) >= _MOST:
             self._known.clear()
@@ -72,9 +73,9 @@ class Heads:
         self._known[head] = None if express is None else Known(length, express)
 
 
-def _declares(headers: Headers, length: int) -> bool:
-    said = [value for name, value in headers if name == b"content-length"]
-    return said == [b"%d" % length] and all(
-        name not in (b"transfer-encoding", b"expect", b"upgrade", b"connection")
-        for name, _ in headers
-    )
+def _is_plain(headers: Headers, length: int) -> bool:
+    """Say whether the head declares its body's length, and nothing else about the connection."""
+    for name, value in headers:
+        if name in _SPECIAL or (name == b"connection" and value.lower() != b"keep-alive"):
+            return False
+    return [value for name, value in headers if name == b"content-length"] == [b"%d" % length]

@@ -182,6 +182,20 @@ def test_a_body_may_come_by_itself_in_pieces_or_with_the_next(wire: Wire) -> Non
     wire.run(go)
 
 
+def test_a_head_that_says_more_about_its_connection_goes_the_ordinary_way(wire: Wire) -> None:
+    async def go() -> None:
+        for said, is_at_once in (("keep-alive", True), ("close, te", False)):
+            quick = await wire.connect(wire.knowing)
+            before = wire.at_once
+            for _ in range(6):
+                found = await quick(post(request(), connection=said))
+                if b"connection: close" in found:
+                    break
+            assert (wire.at_once > before) is is_at_once
+
+    wire.run(go)
+
+
 def test_what_changes_meanwhile_is_asked_each_time(wire: Wire, living: Workspace) -> None:
     app = wire.app
 
