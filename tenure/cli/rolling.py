@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -104,9 +105,7 @@ def advance(
     """
     from tenure import rollouts
 
-    opened = open_workspace(workspace, project)
-    if must_know(model, opened) is None:
-        raise NoRollout(model=model)
+    opened = _where_known(model, workspace, project)
     walked = rollouts.advance(model, opened, actor=actor(), reason=must_say(reason))
     make_known(model, opened, actor=actor())
     return _course(walked.rollout)
@@ -127,12 +126,18 @@ def abort(
     """
     from tenure import rollouts
 
-    opened = open_workspace(workspace, project)
-    if must_know(model, opened) is None:
-        raise NoRollout(model=model)
+    opened = _where_known(model, workspace, project)
     ended = rollouts.abort(model, opened, actor=actor(), reason=must_say(reason))
     make_known(model, opened, actor=actor())
     return _course(ended)
+
+
+def _where_known(model: str, folder: Path | None, project: Path | None) -> Workspace:
+    """Return the workspace, once it is clear that the model exists and may have a rollout."""
+    opened = open_workspace(folder, project)
+    if must_know(model, opened) is None:
+        raise NoRollout(model=model)
+    return opened
 
 
 def _asked(model: str | None, ledger: Ledger) -> list[Rollout]:
