@@ -251,7 +251,9 @@ class RetirementRecord:
     hold, and until when), `freed_bytes` what left the store and `memory_freed_bytes` what the
     prediction server gave back (None where none ran). `checklist` names what decommissioning asks
     for, each with the step that did it; `asked` says how often the version was asked in its last
-    days, as far as log and servers know; `head` is the ledger's when the record was written.
+    days, as far as log and servers know; `copies` are those written out for other servers, which a
+    retirement does not reach, each with when, by whom and where to; `head` is the ledger's when the
+    record was written.
     """
 
     case: str
@@ -274,4 +276,5 @@ class RetirementRecord:
     closed_at: datetime
     checklist: dict[str, str] = field(default_factory=dict)
     asked: dict[str, Any] = field(default_factory=dict)
+    copies: tuple[dict[str, str], ...] = ()
     head: str = ""

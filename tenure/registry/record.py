@@ -36,6 +36,9 @@ _UNSENT = (
     .order_by(audit.c.seq)
     .limit(bindparam("limit"))
 )
+EXPORTED = "version_exported"
+"""What a copy for other servers is called; its `body` names version and folder."""
+
 _SENT = delete(outbox).where(outbox.c.seq == bindparam("of_seq"))
 
 

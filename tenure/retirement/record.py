@@ -24,6 +24,7 @@ CHECKLIST = {
     "successor or fallback verified": "verify_successor",
     "slot moved": "move_slot",
     "who asked it lately": "settle_data",
+    "copies out of reach named": "settle_data",
     "requests drained, memory given back": "drain",
     "schedules and monitors off": "turn_off",
     "artifact in the archive": "archive",
@@ -59,6 +60,7 @@ def put_record(case: Case, workspace: Workspace) -> tuple[str, str]:
         memory_freed_bytes=facts["drain"]["memory_freed_bytes"],
         closed_at=now,
         asked=facts["settle_data"].get("asked", {}),
+        copies=tuple(facts["settle_data"].get("copies", ())),
         checklist={name: step for name, step in CHECKLIST.items() if case.done(step)},
         head=str(ledger.head()),
     )

@@ -20,6 +20,7 @@ from tenure.errors import (
 from tenure.records import Assignment, Case, CaseState, CaseStep, RolloutState, Stage
 from tenure.registry import open_ledger
 from tenure.registry.archived import put_away, take_out
+from tenure.registry.record import EXPORTED
 from tenure.retirement import probing, retaining
 from tenure.retirement.checking import prove
 from tenure.retirement.draining import wait_until_gone
@@ -250,14 +251,25 @@ def archive(case: Case, workspace: Workspace, *, actor: str) -> Case:
 def settle_data(case: Case, workspace: Workspace, *, actor: str) -> Case:
     """Decide by today's spec what becomes of what the version leaves, and do what is due now.
 
-    How often the version was asked lately is put on record before its log may go.
+    How often the version was asked lately is put on record before its log may go, and so is which
+    copies of it were written out for servers that no retirement reaches.
     """
     now, is_left = _begin(case, "settle_data", workspace)
     if not is_left:
         return now
     asked = who_asked(now.model, now.version, workspace).as_dict()
     kept = retaining.settle(now, workspace, actor=actor)
-    return _end(now, "settle_data", {"kept": kept, "asked": asked}, workspace, actor)
+    copies = _copies(now, workspace)
+    facts = {"kept": kept, "asked": asked, "copies": copies}
+    return _end(now, "settle_data", facts, workspace, actor)
+
+
+def _copies(case: Case, workspace: Workspace) -> list[dict[str, str]]:
+    return [
+        {"at": row.as_of.isoformat(), "by": row.actor, "folder": row.body["folder"]}
+        for row in open_ledger(workspace).happenings(case.model, (EXPORTED,))
+        if row.body["version"] == case.version
+    ]
 
 
 def probe(case: Case, workspace: Workspace, *, actor: str) -> Case:

@@ -16,9 +16,6 @@ ARTIFACT, SETTINGS, SERVICE, NEEDS, SIGNED = (
 )
 """The files of an export."""
 
-KIND = "version_exported"
-"""What the record calls an export."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:

@@ -23,9 +23,9 @@ from tenure.registry.agreement import must_agree
 from tenure.registry.artifacts import check_manifest, named
 from tenure.registry.frames import cast
 from tenure.registry.manifests import Manifest
+from tenure.registry.record import EXPORTED
 from tenure.serving.exported import (
     ARTIFACT,
-    KIND,
     NEEDS,
     SERVICE,
     SETTINGS,
@@ -99,7 +99,7 @@ def export(
         # On record before it can be used: an export that nobody knows of is what must not be.
         body = {"version": version.number, "object": manifest.object, "folder": str(target)}
         open_ledger(workspace).note(
-            KIND, model=model, actor=actor, reason=reason, evidence=manifest.object, body=body
+            EXPORTED, model=model, actor=actor, reason=reason, evidence=manifest.object, body=body
         )
         fresh.rename(target)
     except BaseException:

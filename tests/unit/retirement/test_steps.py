@@ -19,6 +19,7 @@ from tenure.errors import (
 from tenure.records import CaseState, Stage
 from tenure.registry import collect, deploy, load_version, open_store
 from tenure.registry.archived import open_archive
+from tenure.registry.record import EXPORTED
 from tests.unit.retirement.lives import ROBOT, Office, loss
 from tests.unit.training.houses import ACTOR
 
@@ -50,9 +51,20 @@ def test_a_retired_champion_leaves_its_slot_its_store_and_a_signed_record(office
     assert record.served_from is not None
     assert record.served_until == slot.since
     assert set(record.kept) == set(FATES)
-    assert len(record.checklist) == 10
+    assert len(record.checklist) == 11
+    assert record.copies == ()
     assert (record.asked["days"], record.asked["rows"]) == (30, 0)
     assert loss(office.workspace) == []
+
+
+def test_copies_that_no_retirement_reaches_are_named(office: Office) -> None:
+    for version, folder in ((1, "/shared/kserve"), (2, "/elsewhere")):
+        body = {"version": version, "folder": folder}
+        about = {"reason": "The shop runs KServe.", "evidence": "0" * 64}
+        office.ledger.note(EXPORTED, model="fraud", actor=ACTOR, body=body, **about)
+    record = retirement.load_record(office.retire(), office.workspace)
+    (copy,) = record.copies
+    assert (copy["folder"], copy["by"]) == ("/shared/kserve", ACTOR)
 
 
 def test_file_modes_keep_the_archive_from_other_users(office: Office) -> None:

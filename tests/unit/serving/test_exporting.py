@@ -28,9 +28,9 @@ from tenure.errors import (
 )
 from tenure.records import GateVerdict
 from tenure.registry import dump_estimator, open_ledger, register
+from tenure.registry.record import EXPORTED
 from tenure.serving.exported import (
     ARTIFACT,
-    KIND,
     NEEDS,
     SERVICE,
     SETTINGS,
@@ -134,7 +134,7 @@ def test_the_releases_are_pinned(living: Workspace, tmp_path: Path) -> None:
 
 def test_an_export_is_on_record(living: Workspace, tmp_path: Path) -> None:
     made, folder = written(living, tmp_path)
-    (row,) = open_ledger(living).happenings("fraud", [KIND])
+    (row,) = open_ledger(living).happenings("fraud", [EXPORTED])
     assert (row.actor, row.reason, row.evidence) == (WHY["actor"], WHY["reason"], made.object)
     assert row.body == {"version": 1, "object": made.object, "folder": str(folder)}
 
@@ -144,7 +144,7 @@ def refused(workspace: Workspace, tmp_path: Path, kind: type[Exception], **asked
         written(workspace, tmp_path, **asked)
     assert not (tmp_path / "out").exists()
     assert [each for each in tmp_path.iterdir() if each.name.startswith(".out")] == []
-    assert open_ledger(workspace).happenings("fraud", [KIND]) == []
+    assert open_ledger(workspace).happenings("fraud", [EXPORTED]) == []
     return str(found.value)
 
 
