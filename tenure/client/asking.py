@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from tenure.client import tables, telling
-from tenure.client.calls import Answer, Call, error_of, wait_wanted
+from tenure.client.calls import Answer, Call, end_of, error_of, wait_wanted
 from tenure.client.telling import Override
 from tenure.errors import ServerUnavailable
 
@@ -63,6 +64,9 @@ class _Asked:
         return max(asked, random.uniform(longest / 2, longest))  # noqa: S311 - spreads clients
 
     def _taken(self, call: Call[T], answer: Answer, tried: int) -> T:
+        end = end_of(answer, call.path)
+        if end is not None:
+            warnings.warn(end, FutureWarning, stacklevel=4)
         if answer.status in _NO_ROWS:
             return call.read(answer)
         raise error_of(answer, self.url, tried)

@@ -78,6 +78,19 @@ def error_of(answer: Answer, url: str, tries: int) -> TenureError:
             return RequestRefused(**facts, field=said.get("field"))
 
 
+def end_of(answer: Answer, path: str) -> str | None:
+    """Return in a sentence that an address will be gone, None where the server says no such thing.
+
+    The server says it by the headers of RFC 9745 and RFC 8594.
+    """
+    if "deprecation" not in answer.headers:
+        return None
+    until = answer.headers.get("sunset")
+    said = f"{path} is on its way out" + (f" and answers until {until}." if until else ".")
+    after = _linked(answer)
+    return f"{said} {after} follows." if after else said
+
+
 def _said(answer: Answer) -> dict[str, Any]:
     try:
         found = answer.json()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -262,6 +263,22 @@ def test_a_retired_version_names_its_successor(moody: Callable[..., Moody]) -> N
     with Client(server.address) as client, pytest.raises(AnswersNoMore) as gone:
         client.models()
     assert gone.value.successor is None
+
+
+def test_who_uses_a_version_on_its_way_out_is_warned(moody: Callable[..., Moody]) -> None:
+    headers = {"Deprecation": "@1795262400", "Sunset": "Tue, 01 Dec 2026 12:00:00 GMT"}
+    link = {"Link": '</v1/models/fraud:predict>; rel="successor-version"'}
+    server = moody((200, {**headers, **link}, GOOD[2]), (200, {"Deprecation": "@1"}, GOOD[2]), GOOD)
+    with Client(server.address) as client:
+        with pytest.warns(
+            FutureWarning, match=r"until Tue, 01 .* /v1/models/fraud:predict follows"
+        ):
+            assert client.models() == []
+        with pytest.warns(FutureWarning, match=r"/v1/models is on its way out\.$"):
+            client.models()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            client.models()
 
 
 def test_an_answer_that_is_none_of_ours_is_still_an_error_of_ours(
