@@ -33,10 +33,17 @@ class Crowds:
         lanes: of the versions.
         marks: returns where it stands what is being computed, should that crash the process.
         note: makes the log entry of an answer.
+        count: counts a call by its rows.
     """
 
-    def __init__(self, lanes: Lanes, marks: Callable[[], bytearray | mmap], note: Note) -> None:
-        self._lanes, self._marks, self._note = lanes, marks, note
+    def __init__(
+        self,
+        lanes: Lanes,
+        marks: Callable[[], bytearray | mmap],
+        note: Note,
+        count: Callable[[int], None],
+    ) -> None:
+        self._lanes, self._marks, self._note, self._count = lanes, marks, note, count
 
     def planned(
         self, reference: Reference, ask: Ask, began_at: float
@@ -71,6 +78,7 @@ class Crowds:
         found = reference.runtime.planned(ask.columns, 1, probabilities=wanted)
         marks[LOOP] = 0
         if found is not None:
+            self._count(1)
             self._note(lane, reference, ask, found, began_at)
         return found
 
@@ -97,6 +105,8 @@ class Crowds:
         marks[LOOP : LOOP + SLOT] = lane.mark_of(together[0][0])
         found = planned_jointly(together[0][0].runtime, [ask for _, ask, _, _ in together])
         marks[LOOP] = 0
+        if found is not None:
+            self._count(len(together))
         for place, (reference, ask, began_at, waiting) in enumerate(together):
             try:
                 if found is None:

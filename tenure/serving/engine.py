@@ -62,7 +62,7 @@ class Engine:
         self.metrics: Metrics | None = None
         self.guarding: Guarding | None = None
         self._lanes = Lanes()
-        self._crowds = Crowds(self._lanes, lambda: self.marks, self._note)
+        self._crowds = Crowds(self._lanes, lambda: self.marks, self._note, self._count)
         self.planned = self._crowds.planned
         self._turns: deque[Lane] = deque()
         self._computing: list[Member] = []
@@ -110,10 +110,12 @@ class Engine:
     def _note(
         self, lane: Lane, reference: Reference, ask: Ask, found: Predicted, began_at: float
     ) -> None:
-        if self.metrics is not None:
-            self.metrics.batch(1)
         if lane.keeps_log:
             self._keep(lane, reference, ask, found, ask.columns, began_at)
+
+    def _count(self, rows: int) -> None:
+        if self.metrics is not None:
+            self.metrics.batch(rows)
 
     def _at_once(self, lane: Lane, reference: Reference, ask: Ask, began_at: float) -> Predicted:
         wanted = ask.probabilities or lane.wants_shares

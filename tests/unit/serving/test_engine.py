@@ -24,6 +24,7 @@ from tenure.serving.bodies import ClientLeft
 from tenure.serving.engine import Engine
 from tenure.serving.lanes import Waiting
 from tenure.serving.limits import Limits
+from tenure.serving.metrics import Metrics
 from tenure.serving.problems import Problem
 from tenure.serving.router import Reference
 from tenure.serving.rules import ServingRules
@@ -328,6 +329,7 @@ def test_many_rows_of_a_quick_version_go_to_the_thread(held: Held) -> None:
 
 def test_a_crowd_of_one_turn_is_joined_from_the_second_turn_on(held: Held) -> None:
     by = quick(held, QuickTrees)
+    held.engine.metrics = metrics = Metrics()
     reference = held.reference(by)
 
     async def turn(*amounts: float) -> list[Any]:
@@ -353,6 +355,8 @@ def test_a_crowd_of_one_turn_is_joined_from_the_second_turn_on(held: Held) -> No
     assert last == [[6.0], None, [10.0]], "what a plan declines is for the estimator"
     alone, joined_one_by_one = [1, 1], [3, 1, 1, 1]
     assert held.estimator.calls == [*alone, 3, 1, 1, *alone, *joined_one_by_one]
+    called, rows = metrics.snapshot()["batches"]
+    assert (sum(called), rows) == (9, 11), "what was declined is counted by who answers it"
     ids = [each for entry in held.logged() for each in entry]
     assert len(ids) == 11, "each answer is logged once"
 
