@@ -52,7 +52,7 @@ class Soak:
         await asyncio.gather(
             *asking,
             chaos.swap_on(self.workspace, self.asked, self.chaos, until),
-            chaos.kill_on(pid, self.chaos, until),
+            chaos.kill_on(pid, self.workspace, self.chaos, until),
             chaos.fill_on(pid, self.chaos, until),
             self._watch(pid, until),
         )

@@ -18,7 +18,7 @@ import psutil
 
 from benchmarks.serving.models import ACTOR
 from benchmarks.soak.stage import VERSIONS, Asked
-from tenure.predictions.status import wait_until_serving
+from tenure.predictions.status import read_statuses, wait_until_serving
 from tenure.records import Assignment
 from tenure.registry import deploy
 from tenure.workspace import Workspace
@@ -52,11 +52,13 @@ class Kill:
 
     Attributes:
         ports: of the clients whose connections it held.
+        others: of those whose connections the other workers held.
     """
 
     begun: float
     at: float
     ports: frozenset[int]
+    others: frozenset[int]
 
 
 @dataclass
@@ -100,28 +102,40 @@ def _follow(moved: Assignment, at: float, workspace: Workspace) -> Move:
     return Move(epoch=moved.epoch, at=at, acknowledged_at=time.time() if is_known else None)
 
 
-async def kill_on(supervisor: int, chaos: Chaos, until: float) -> None:
-    """Kill one worker after the other: at first the oldest, then the youngest."""
+async def kill_on(supervisor: int, workspace: Workspace, chaos: Chaos, until: float) -> None:
+    """Kill one worker after the other: at first the oldest, then the youngest.
+
+    As long as another one answers: that somebody does when all are dead is promised by nobody.
+    """
     begun, seconds = time.monotonic(), until - time.monotonic()
     while time.monotonic() < until - KILL_EVERY_S / 2:
         await asyncio.sleep(KILL_EVERY_S)
         workers = sorted(serving_workers(supervisor), key=lambda each: each.create_time())
-        if len(workers) > 1:
-            is_early = time.monotonic() - begun <= max(OLDEST_UNTIL * seconds, KILL_EVERY_S * 1.5)
-            chosen = workers[0] if is_early else workers[-1]
-            chaos.kills.append(await asyncio.to_thread(_kill, chosen))
+        is_early = time.monotonic() - begun <= max(OLDEST_UNTIL * seconds, KILL_EVERY_S * 1.5)
+        chosen = workers[0 if is_early else -1]
+        if any(each.is_ready and each.pid != chosen.pid for each in read_statuses(workspace)):
+            chaos.kills.append(await asyncio.to_thread(_kill, chosen, workers))
 
 
-def _kill(worker: psutil.Process) -> Kill:
+def _kill(worker: psutil.Process, workers: list[psutil.Process]) -> Kill:
     # Stopped first, so that whose answers it gave can be read of a process that gives none more.
     begun = time.time()
     os.kill(worker.pid, signal.SIGSTOP)
     while worker.status() != psutil.STATUS_STOPPED:
         time.sleep(0.001)
     at = time.time()
-    ends = [each.raddr for each in worker.net_connections("tcp") if each.raddr]
+    ports = _ports(worker)
+    others = frozenset(port for each in workers if each != worker for port in _ports(each))
     os.kill(worker.pid, signal.SIGKILL)
-    return Kill(begun=begun, at=at, ports=frozenset(each.port for each in ends))
+    return Kill(begun=begun, at=at, ports=ports, others=others)
+
+
+def _ports(worker: psutil.Process) -> frozenset[int]:
+    try:
+        ends = [each.raddr for each in worker.net_connections("tcp") if each.raddr]
+    except psutil.NoSuchProcess:
+        return frozenset()
+    return frozenset(each.port for each in ends)
 
 
 async def fill_on(supervisor: int, chaos: Chaos, until: float) -> None:

@@ -4,7 +4,8 @@ Promised is: every answer right; none of an ended epoch to a request that was be
 processes had said that they serve the next one; and every answered prediction in the log, but for
 what a killed process had answered since the log was last written, and what it could not write while
 the disk was full. Who answered is known by the connection, and when by the request's begin and end:
-an answer is excused only if it may have been given by that process in that time.
+an answer is excused only if it may have been given by that process in that time, and was not given
+by another.
 """
 
 from __future__ import annotations
@@ -53,10 +54,13 @@ def lost(workspace: Workspace, models: list[str], counts: Counts, chaos: Chaos) 
     logged = [given for name, given in counts.answered.items() if name in held]
     before, full, unexplained = [], 0, []
     for given in missing:
-        kill = next((each for each in chaos.kills if _may_be_of(given, each)), None)
-        if kill is not None and given.at >= kill.begun - BOUND_S:
+        # Whoever it was that gave it, the first to be killed afterwards.
+        kill = next((each for each in chaos.kills if given.begun <= each.at), None)
+        if kill is None or not _may_be_of(given, kill):
+            unexplained.append(given)
+        elif given.at >= kill.begun - BOUND_S:
             before.append(max(0.0, kill.begun - given.at))
-        elif kill is not None and _was_full(given, kill, chaos.full):
+        elif _was_full(given, kill, chaos.full):
             full += 1
         else:
             unexplained.append(given)
@@ -71,6 +75,11 @@ def lost(workspace: Workspace, models: list[str], counts: Counts, chaos: Chaos) 
 
 
 def _may_be_of(given: Given, kill: Kill) -> bool:
+    # A connection that was closed by then is nobody's: it may have been the killed one's.
+    return given.port not in kill.others and given.begun <= kill.at
+
+
+def _is_of(given: Given, kill: Kill) -> bool:
     return given.port in kill.ports and given.begun <= kill.at
 
 
@@ -82,8 +91,8 @@ def _was_full(given: Given, kill: Kill, full: list[tuple[float, float]]) -> bool
 
 def _not_last(kill: Kill, missing: list[Given], logged: list[Given]) -> int:
     """Return how many were lost that ended before something logged of that process was begun."""
-    latest = max((each.begun for each in logged if _may_be_of(each, kill)), default=0.0)
-    return sum(each.at < latest for each in missing if _may_be_of(each, kill))
+    latest = max((each.begun for each in logged if _is_of(each, kill)), default=0.0)
+    return sum(each.at < latest for each in missing if _is_of(each, kill))
 
 
 def _again(ids: list[str], repeated: set[str]) -> int:

@@ -58,7 +58,7 @@ def test_an_answer_is_too_old_once_its_end_was_acknowledged() -> None:
 def test_a_lost_answer_is_excused_by_the_kill_of_whoever_gave_it_and_nothing_else(
     workspace: Workspace,
 ) -> None:
-    killed = Kill(begun=100.0, at=100.001, ports=frozenset({7}))
+    killed = Kill(begun=100.0, at=100.001, ports=frozenset({7}), others=frozenset({8}))
 
     def lost(*given: Given, full: tuple[float, float] = (0.0, 0.0)) -> counting.Lost:
         answered = {str(number): each for number, each in enumerate(given)}
@@ -69,6 +69,8 @@ def test_a_lost_answer_is_excused_by_the_kill_of_whoever_gave_it_and_nothing_els
     assert lost(last).before_kills == (pytest.approx(0.1),)
     for other in (early, Given(99.8, 99.9, 8), Given(100.1, 100.2, 7)):
         assert lost(last, other).unexplained == (other,)
+    closed_before = Given(99.8, 99.95, 9)
+    assert lost(closed_before).unexplained == ()
     read_late = Given(99.9, 103.0, 7)  # the answer lay in a buffer of ours
     assert lost(read_late).unexplained == ()
     assert lost(early, full=(96.0, 99.0)).while_full == 1
