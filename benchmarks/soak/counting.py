@@ -59,10 +59,10 @@ def lost(workspace: Workspace, models: list[str], counts: Counts, chaos: Chaos) 
         kill = next((each for each in chaos.kills if given.begun <= each.at), None)
         if kill is None or not _may_be_of(given, kill):
             unexplained.append(given)
-        elif given.at >= kill.begun - BOUND_S:
-            before.append(max(0.0, kill.begun - given.at))
         elif _was_full(given, kill, chaos.full):
             full += 1
+        elif given.at >= kill.begun - BOUND_S:
+            before.append(max(0.0, kill.begun - given.at))
         else:
             unexplained.append(given)
     return Lost(
