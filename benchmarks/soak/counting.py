@@ -21,8 +21,8 @@ from tenure.predictions.writer import LogLimits
 from tenure.registry import open_ledger
 from tenure.workspace import Workspace
 
-BOUND_S = 0.3
-"""What a killed process may lose: it writes every 0.1 s; a busy machine lets a write wait, too."""
+BOUND_S = 0.2
+"""What a killed process may lose: it writes every 0.05 s; a busy machine lets a write wait, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,7 @@ class Lost:
         before_kills: how long before its process was killed (seconds) each of them was answered
             that is within the bound.
         while_full: what a killed process could not write before, since the disk was full.
-        not_last: lost though the same process had logged what was asked of it later than that, by
-            more than the bound; one write holds what came together in any order.
+        not_last: lost though the same process had logged what was asked of it later.
         unexplained: neither of the former.
     """
 
@@ -93,7 +92,7 @@ def _was_full(given: Given, kill: Kill, full: list[tuple[float, float]]) -> bool
 def _not_last(kill: Kill, missing: list[Given], logged: list[Given]) -> int:
     """Return how many were lost that ended before something logged of that process was begun."""
     latest = max((each.begun for each in logged if _is_of(each, kill)), default=0.0)
-    return sum(each.at < latest - BOUND_S for each in missing if _is_of(each, kill))
+    return sum(each.at < latest for each in missing if _is_of(each, kill))
 
 
 def _again(ids: list[str], repeated: set[str]) -> int:

@@ -116,24 +116,25 @@ def version_line(of: LoggedVersion) -> dict[str, Any]:
 
 
 def lines_of(entries: Sequence[Answered]) -> list[dict[str, Any]]:
-    """Return the lines of some answered requests, one a version, in the order they came.
+    """Return the lines of some answered requests in the order they came.
 
     An entry is a list without names: one a request is written thousands of times a second, and by
     whom requests wait for. Of one row the values stand by themselves, of others in lists. Columns
-    that came as arrays of many rows stay bytes (`line["raw"]`), with a mark where they belong.
+    that came as arrays of many rows stay bytes (`line["raw"]`), with a mark where they belong. What
+    is torn off the end of a file is then what came last: a line ends where another version begins.
     """
-    lines: dict[int, dict[str, Any]] = {}
+    lines: list[dict[str, Any]] = []
+    last, line = None, {}
     for each in entries:
-        line = lines.get(id(each.of))
-        if line is None:
-            of = each.of
+        if each.of is not last:
+            last = of = each.of
             line = {"kind": "many", "model": of.model, "version": of.version, "entries": []}
-            lines[id(of)] = line
+            lines.append(line)
         if len(each.ids) == 1:
             line["entries"].append(_one_row(each))
         else:
             line["entries"].append(_rows(each, line.setdefault("raw", [])))
-    return list(lines.values())
+    return lines
 
 
 def _one_row(answered: Answered) -> list[Any]:

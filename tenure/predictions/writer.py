@@ -1,9 +1,9 @@
 """How does a prediction get into the log without the request waiting for a disk?
 
 A request puts its entry into a bounded buffer and goes on. One thread writes the buffer to the
-spool file within a tenth of a second and syncs it within one: a killed process loses at most the
-former, a loss of power at most the latter. When the disk does not keep up, entries are given up and
-counted.
+spool file twenty times a second; another syncs it within a second, so that no write waits for the
+disk. A killed process loses what was not written, a loss of power what was not synced. When the
+disk does not keep up, entries are given up and counted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -30,7 +31,7 @@ class LogLimits:
     """How much may wait, and when a file is written, synced and ended."""
 
     buffered_rows: int = 50_000
-    write_every_s: float = 0.1
+    write_every_s: float = 0.05
     sync_every_s: float = 1.0
     file_bytes: int = 16 * 1024 * 1024
     file_age_s: float = 60.0
@@ -54,14 +55,20 @@ class PredictionLog:
         self._waiting_rows = 0
         self._guard = threading.Lock()
         self._file: FrameFile | None = None
+        self._ended: deque[FrameFile] = deque()
         self._described: set[LoggedVersion] = set()
         self._unsynced_since: float | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write_on, name="tenure-log", daemon=True)
+        self._writing, self._syncing = threading.Lock(), threading.Lock()
+        self._threads = (
+            threading.Thread(target=self._write_on, name="tenure-log", daemon=True),
+            threading.Thread(target=self._sync_on, name="tenure-log-sync", daemon=True),
+        )
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        for each in self._threads:
+            each.start()
 
     def append(self, answered: Answered) -> bool:
         """Take an entry, or count it as dropped if too much is waiting; say if it was taken."""
@@ -77,11 +84,13 @@ class PredictionLog:
     def close(self) -> None:
         """Write and sync what waits, and end the file."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        for each in self._threads:
+            if each.is_alive():
+                each.join()
         self.flush()
-        if self._file is not None:
-            self._end_file()
+        self._end_file()
+        with suppress(OSError):
+            self._sync()
         with self._guard:
             self.dropped += self._waiting_rows
             self._waiting.clear()
@@ -99,17 +108,30 @@ class PredictionLog:
         while not self._stop.wait(self.limits.write_every_s):
             try:
                 self._write()
-                if self._is_sync_due():
-                    self._sync()
                 self._end_if_due()
+            except OSError as error:
+                self._note(error)
+                self._stop.wait(self.limits.retry_s)
+
+    def _sync_on(self) -> None:
+        while not self._stop.wait(self.limits.sync_every_s / 10):
+            since = self._unsynced_since
+            is_due = (
+                since is not None and time.monotonic() - since >= 0.8 * self.limits.sync_every_s
+            )
+            if not is_due and not self._ended:
+                continue
+            try:
+                self._sync()
             except OSError as error:
                 self._note(error)
                 self._stop.wait(self.limits.retry_s)
 
     def _write(self) -> None:
         # In pieces: whoever answers requests meanwhile shall not wait for a thousand lines.
-        while self._write_some():
-            pass
+        with self._writing:
+            while self._write_some():
+                pass
 
     def _write_some(self) -> bool:
         with self._guard:
@@ -133,15 +155,20 @@ class PredictionLog:
                 self._waiting_rows -= entry.rows
         return len(entries) == _AT_ONCE
 
-    def _is_sync_due(self) -> bool:
-        since = self._unsynced_since
-        due_s = self.limits.sync_every_s - self.limits.write_every_s
-        return since is not None and time.monotonic() - since >= due_s
-
     def _sync(self) -> None:
-        if self._file is not None and self._unsynced_since is not None:
-            self._file.sync()
-            self._unsynced_since = None
+        """Sync what was written; only here is a file closed, so that none is synced closed."""
+        with self._syncing:
+            since, self._unsynced_since = self._unsynced_since, None
+            file = self._file
+            try:
+                if since is not None and file is not None:
+                    file.sync()
+                while self._ended:
+                    self._ended[0].sync()
+                    self._ended.popleft().close()
+            except OSError:
+                self._unsynced_since = since or self._unsynced_since
+                raise
 
     def _end_if_due(self) -> None:
         file = self._file
@@ -149,13 +176,13 @@ class PredictionLog:
             return
         age_s = time.monotonic() - file.began_at
         if file.size >= self.limits.file_bytes or age_s >= self.limits.file_age_s:
-            self._sync()
             self._end_file()
 
     def _end_file(self) -> None:
-        assert self._file is not None
-        self._file.close()
-        self._file = None
+        with self._writing:
+            if self._file is not None:
+                self._ended.append(self._file)
+                self._file = None
 
     def _note(self, error: OSError) -> None:
         reason = error.strerror or type(error).__name__
