@@ -3,7 +3,8 @@
 Three models, one row at 1, 16 and 64 connections and 1,000 rows at 2, on every server in one run;
 CPU of the server's whole process group a request, beside wall time. Each peer runs in a venv of its
 own in each of its modes, and the better one counts, cell by cell. Then tails: each peer at 25, 50
-and 75 % of its own peak, and Tenure at the same rates.
+and 75 % of its own peak. After each peer and model Tenure is measured under the same loads, as a
+machine's speed changes within minutes; the rest of the time its processes are stopped.
 
     python -m benchmarks.serving [--seconds 4] [--peers mlserver,litserve] [--models linear]
 """
@@ -15,6 +16,8 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,15 +41,18 @@ class Bench:
     """One run over all servers.
 
     Attributes:
-        cells: by server and mode, model and load, what the generator and the clock said.
+        cells: by server and mode, model and load, what the generator and the clock said; of ours,
+            once a peer beside which it was measured.
         tails: by peer, model and share of its peak: the rate, and p99 there and here.
+        ours: our servers that run, by name: process and port.
     """
 
     folder: Path
     seconds: float
     served: list[models.Served]
-    cells: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
-    tails: dict[tuple[str, str, float], dict[str, Any]] = field(default_factory=dict)
+    cells: report.Cells = field(default_factory=dict)
+    tails: report.Tails = field(default_factory=dict)
+    ours: dict[str, tuple[psutil.Process, int]] = field(default_factory=dict)
 
     def load(
         self,
@@ -74,14 +80,33 @@ class Bench:
         spent = group_cpu_s(pid) - before
         return {**found, "cpu_ms": 1e3 * spent / max(1, found["answered"])}
 
-    def measure(self, name: str, peer: Peer, model: models.Served, pid: int, port: int) -> None:
+    def measure(
+        self, name: str, peer: Peer, model: models.Served, pid: int, port: int, beside: str
+    ) -> None:
         """Fill the cells of one model on one running server."""
         for load, (rows, connections) in LOADS.items():
             request = request_of(peer, model.name, model.rows.head(rows))
             self.load(pid, port, request, connections, seconds=self.seconds / 4)
             found = self.load(pid, port, request, connections)
-            self.cells[name, model.name, load] = found
+            self.cells.setdefault((name, model.name, load), {})[beside] = found
             print(report.cell_line(name, model.name, load, found), flush=True)
+
+    def measure_ours(self, model: models.Served, beside: str) -> None:
+        """Measure our servers under all loads, and at the rates of a peer's tails."""
+        for name, (process, port) in self.ours.items():
+            process.resume()
+            self.measure(name, OURS, model, process.pid, port, beside)
+            process.suspend()
+        process, port = self.ours[COMPILED]
+        request = request_of(OURS, model.name, model.rows.head(1))
+        process.resume()
+        for share in TAILS:
+            found = self.tails.get((beside, model.name, share))
+            if found is not None:
+                same = self.load(process.pid, port, request, 64, rate=found["rate"])
+                found["ours_p99_ms"] = same["p99_ms"]
+                print(report.tail_line(beside, model.name, share, found), flush=True)
+        process.suspend()
 
 
 def group_cpu_s(pid: int) -> float:
@@ -97,40 +122,31 @@ def group_cpu_s(pid: int) -> float:
     return total
 
 
-def ours(bench: Bench, name: str, peers: list[str], *, compiled: bool) -> None:
-    """Measure Tenure: slots, routing and prediction log switched on, one process."""
-    root = bench.folder / name.replace(", ", "-")
-    models.workspace_with(bench.served, root, compiled=compiled)
-    port = free_port(0)
-    command = [sys.executable, "-m", "tenure.serving", "--workspace", str(root), "--port"]
-    log = bench.folder / "tenure.log"
+@contextmanager
+def ours(bench: Bench) -> Iterator[None]:
+    """Run our servers, stopped while nobody measures them.
+
+    Slots, routing and prediction log are switched on, one process each; and the same HTTP server
+    with a handler that does nothing.
+    """
+    with ExitStack() as stack:
+        for name in (UNCOMPILED, COMPILED):
+            root = bench.folder / name.replace(", ", "-")
+            models.workspace_with(bench.served, root, compiled=name == COMPILED)
+            command = [sys.executable, "-m", "tenure.serving", "--workspace", str(root), "--port"]
+            _start(bench, stack, name, command, OURS.ready)
+        _start(bench, stack, EMPTY, [sys.executable, "-m", "benchmarks.serving.empty"], "/")
+        yield
+        for process, _ in bench.ours.values():
+            process.resume()
+
+
+def _start(bench: Bench, stack: ExitStack, name: str, command: list[str], ready: str) -> None:
+    port, log = free_port(0), bench.folder / f"{len(bench.ours)}.log"
     here = {"PYTHONPATH": str(PROJECT), "TENURE_PROJECT": str(PROJECT)}
-    with running([*command, str(port)], OURS.ready, port, log, **here) as pid:
-        for model in bench.served:
-            bench.measure(name, OURS, model, pid, port)
-        if compiled:
-            ours_at_their_rates(bench, pid, port, peers)
-
-
-def ours_at_their_rates(bench: Bench, pid: int, port: int, peers: list[str]) -> None:
-    """Measure Tenure's p99 at the rates that each peer was measured at."""
-    for (peer, model, share), found in bench.tails.items():
-        if peer in peers:
-            [served] = [each for each in bench.served if each.name == model]
-            request = request_of(OURS, model, served.rows.head(1))
-            same = bench.load(pid, port, request, 64, rate=found["rate"])
-            found["ours_p99_ms"] = same["p99_ms"]
-            print(report.tail_line(peer, model, share, found), flush=True)
-
-
-def empty(bench: Bench) -> None:
-    """Measure the same ASGI server with a handler that does nothing."""
-    port = free_port(0)
-    command = [sys.executable, "-m", "benchmarks.serving.empty", str(port)]
-    log = bench.folder / "empty.log"
-    with running(command, "/", port, log, PYTHONPATH=str(PROJECT)) as pid:
-        model = bench.served[0]
-        bench.measure(EMPTY, OURS, model, pid, port)
+    pid = stack.enter_context(running([*command, str(port)], ready, port, log, **here))
+    bench.ours[name] = psutil.Process(pid), port
+    bench.ours[name][0].suspend()
 
 
 def one_peer(bench: Bench, peer: Peer, homes: Path, fitted: Path) -> None:
@@ -147,8 +163,10 @@ def one_peer(bench: Bench, peer: Peer, homes: Path, fitted: Path) -> None:
             try:
                 with running([*command, *arguments], peer.ready, port, log) as pid:
                     for model in served:
-                        bench.measure(name, peer, model, pid, port)
+                        bench.measure(name, peer, model, pid, port, peer.name)
                         tails(bench, peer, mode, model, pid, port)
+                        if mode == peer.modes[-1]:
+                            bench.measure_ours(model, peer.name)
             except RuntimeError as error:
                 print(f"{name}: left out, {error}", flush=True)
 
@@ -157,7 +175,7 @@ def tails(bench: Bench, peer: Peer, mode: str, model: models.Served, pid: int, p
     """Measure a peer's p99 at shares of its own peak, in the last of its modes."""
     if mode != peer.modes[-1]:
         return
-    peak = bench.cells[f"{peer.name}, {mode}", model.name, "c=64"]["per_second"]
+    peak = bench.cells[f"{peer.name}, {mode}", model.name, "c=64"][peer.name]["per_second"]
     request = request_of(peer, model.name, model.rows.head(1))
     for share in TAILS:
         found = bench.load(pid, port, request, 64, rate=share * peak)
@@ -177,11 +195,11 @@ def main() -> None:
         served = models.make(tuple(wanted.models.split(",")))
         bench = Bench(Path(folder), wanted.seconds, served)
         models.keep_for_peers(served, bench.folder / "fitted")
-        for peer in peers:
-            one_peer(bench, peer, wanted.homes, bench.folder / "fitted")
-        empty(bench)
-        ours(bench, UNCOMPILED, [], compiled=False)
-        ours(bench, COMPILED, [each.name for each in peers], compiled=True)
+        with ours(bench):
+            for peer in peers:
+                one_peer(bench, peer, wanted.homes, bench.folder / "fitted")
+            for model in served if not peers else []:
+                bench.measure_ours(model, "nobody")
     report.print_all(bench.cells, bench.tails)
 
 

@@ -31,7 +31,12 @@ def compute_jointly(
                 name: _joined([ask.columns[name] for ask in asks]) for name in asks[0].columns
             }
             rows = [ask.rows for ask in asks]
-            return [*_parted(_call(runtime, of, columns, sum(rows), probabilities), rows)]
+            found, given = _call(runtime, of, columns, sum(rows), probabilities)
+            if given is not columns:
+                return [*_parted((found, given), rows)]
+            # What each sent is what the version was given.
+            parted = _parted((found, {}), rows)
+            return [(one, ask.columns) for (one, _), ask in zip(parted, asks, strict=True)]
         except Exception:  # noqa: BLE001, S110 - which of them it was shows when each is run alone
             pass
     return [_alone(runtime, of, ask, probabilities) for ask in asks]

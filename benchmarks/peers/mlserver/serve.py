@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -18,7 +19,11 @@ for file in folder.glob("*.joblib"):
         **batching,
     }
     (place / "model-settings.json").write_text(json.dumps(settings))
-ports = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2}
+with socket.socket() as grpc, socket.socket() as metrics:
+    for each in (grpc, metrics):
+        each.bind(("127.0.0.1", 0))
+    free = [each.getsockname()[1] for each in (grpc, metrics)]
+ports = {"http_port": port, "grpc_port": free[0], "metrics_port": free[1]}
 quiet = {"debug": False, "parallel_workers": 0, "host": "127.0.0.1", "logging_settings": None}
 (home / "settings.json").write_text(json.dumps({**ports, **quiet, "use_structured_logging": False}))
 os.environ["PYTHONWARNINGS"] = "ignore"
