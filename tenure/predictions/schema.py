@@ -72,7 +72,7 @@ class RowIds(Sequence[str]):
         return f"{self.stem}-{found}"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Answered:
     """One request that was answered: when, by what, with what; never changed.
 

@@ -118,9 +118,13 @@ class Core:
 
         None where `find` must say why nothing does, or the version has guards.
         """
-        if version is None and model in self.router.standing.closed:
+        standing = self.router.standing
+        if version is None and model in standing.closed:
             return None
-        found = self.router.pick(model, version, headers)
+        if version is None and not standing.shares.get(model):
+            found = standing.serving.get(model)
+        else:
+            found = self.router.pick(model, version, headers)
         if found is None or (self.guarding is not None and self.guarding.of(found) is not None):
             return None
         return found
@@ -142,7 +146,7 @@ class Core:
 
     def _planned(self, reference: Reference, ask: Ask, found: Predicted) -> Outcome:
         self.tally.answered(reference)
-        if self.shadows is not None:
+        if self.shadows is not None and self.router.standing.shadows:
             self.shadows.mirror(reference, ask)
         return Outcome(reference, ask, found)
 

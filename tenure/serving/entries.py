@@ -59,17 +59,18 @@ def entry(
         began_at: when the request had been read (`time.perf_counter`).
         flags: what guards found, a text a row.
     """
+    # By place: names would cost a third more, thousands of times a second.
     return Answered(
-        of=of,
-        epoch=reference.epoch,
-        slot=reference.slot,
-        at_us=time.time_ns() // 1000,
-        ids=ask.ids,
-        inputs=inputs if of.inputs else None,
-        predictions=found.values,
-        probabilities=found.probabilities,
-        latency_us=int((time.perf_counter() - began_at) * 1e6),
-        flags=flags,
+        of,
+        reference.epoch,
+        reference.slot,
+        time.time_ns() // 1000,
+        ask.ids,
+        inputs if of.inputs else None,
+        found.values,
+        found.probabilities,
+        int((time.perf_counter() - began_at) * 1e6),
+        flags,
     )
 
 

@@ -39,6 +39,7 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: Application) -> None:
         super().__init__(config)
         self.app = app
+        self.server_state.is_draining = False  # type: ignore[attr-defined]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer on for `drain_s` with `Connection: close`, then stop as uvicorn does."""
