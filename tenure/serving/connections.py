@@ -101,6 +101,12 @@ class BoundedProtocol(HttpToolsProtocol):
         elif len(self._read) > _MOST_READ:
             self._read = b""
 
+    def settle(self) -> None:
+        """Begin a request whose body is still to come: a server that stops waits for what began."""
+        held, self._held = self._held, b""
+        if held:
+            self._take(held)
+
     def _is_answered(self, heads: Heads, data: bytes) -> bool:
         """Answer a request whose head is known, if all of it is there; say whether that was all."""
         end = data.find(END) + len(END)
@@ -339,9 +345,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._clock = self.loop.call_at(self._due_at, self._look)
             return
         self._due_at = _NEVER
-        if self._held:
-            held, self._held = self._held, b""
-            self._take(held)
+        self.settle()
         if self._ready is not None:
             self._ready[0].is_late = True
             self._hand_on()

@@ -46,6 +46,8 @@ class DrainingServer(uvicorn.Server):
         self.app.core.is_draining = True
         self.server_state.is_draining = True  # type: ignore[attr-defined]
         for connection in list(self.server_state.connections):
+            if isinstance(connection, BoundedProtocol):
+                connection.settle()
             cycle = getattr(connection, "cycle", None)
             if cycle is not None and not cycle.response_complete:
                 cycle.keep_alive = False

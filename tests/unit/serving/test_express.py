@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -95,7 +96,7 @@ class Wire:
     async def connect(self, kind: Any) -> Callable[..., Awaitable[bytes]]:
         config = uvicorn.Config(self.app, http=kind, ws="none", lifespan="off", log_config=None)  # type: ignore[arg-type]
         config.load()
-        state = uvicorn.Server(config).server_state
+        state = self.state = uvicorn.Server(config).server_state
         ours, theirs = socket.socketpair()
         make = partial(kind, config=config, server_state=state, app_state={})
         await asyncio.get_running_loop().connect_accepted_socket(make, theirs)
@@ -178,6 +179,32 @@ def test_a_body_may_come_by_itself_in_pieces_or_with_the_next(wire: Wire) -> Non
         assert await quick(head, body + whole, answers=2) == wanted * 2
         assert await quick(whole) == wanted
         assert wire.at_once == before + 2
+
+    wire.run(go)
+
+
+def test_a_body_that_does_not_come_is_given_up_and_a_stopping_server_waits_for_it(
+    wire: Wire,
+) -> None:
+    whole = post(request())
+    head, body = whole[: whole.index(b"\r\n\r\n") + 4], whole.partition(b"\r\n\r\n")[2]
+
+    async def go() -> None:
+        quick = await wire.connect(wire.knowing)
+        for _ in range(6):
+            await quick(head, body)
+        assert wire.at_once
+        (connection,) = wire.state.connections
+        assert connection.cycle.response_complete
+        asked = asyncio.create_task(quick(head, b"", body))
+        await asyncio.sleep(0.005)
+        connection.settle()
+        assert not connection.cycle.response_complete
+        assert (await asked).startswith(b"HTTP/1.1 200")
+        for _ in range(3):
+            await quick(head, body)
+        connection.limits = replace(connection.limits, body_timeout_s=0.05)
+        assert (await quick(head)).startswith(b"HTTP/1.1 408")
 
     wire.run(go)
 
