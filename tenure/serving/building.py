@@ -65,7 +65,7 @@ def build_app(
     log = PredictionLog(spool_folder(workspace))
     address = f"{options.scheme}://{_bracketed(host)}:{port}"
     reporter = Reporter(workspace, log, address=address)
-    reporter.is_starting = is_shared
+    reporter.is_starting, reporter.has_joined = is_shared, not is_shared
     operations = Operations(workspace, host, options)
     busy = Busy(workspace)
     load = busy.loader(operations.loader(version_loader(workspace)))
@@ -111,6 +111,8 @@ class _Parts:
         self.mirror.start()
         if self.is_shared:
             join(self.router, self.reporter)
+            self.reporter.has_joined = True
+            self.reporter.tell()
 
     def stop(self) -> None:
         self.router.stop()

@@ -38,14 +38,16 @@ class Reporter:
 
     Attributes:
         router: knows what stands.
-        is_starting: whether this process takes no requests yet.
+        is_starting: whether this process takes no requests yet, and is not waited for.
+        has_joined: whether it takes requests; between the two it says that it is to be waited for,
+            and may still step back.
     """
 
     def __init__(self, workspace: Workspace, log: PredictionLog, *, address: str) -> None:
         self.address = address
         self.is_draining: Callable[[], bool] = lambda: False
         self.asked_gone: Callable[[], dict[str, dict[str, int]]] = dict
-        self.is_starting = False
+        self.is_starting, self.has_joined = False, True
         self.router: Router | None = None
         self.loaded: dict[str, int] = {}
         self.tally: Tally | None = None
@@ -99,7 +101,7 @@ class Reporter:
             started=self._file.started,
             address=self.address,
             at=now_text(),
-            is_ready=standing.is_ready and not self.is_draining() and not self.is_starting,
+            is_ready=standing.is_ready and self.has_joined and not self.is_draining(),
             is_draining=self.is_draining(),
             serving={
                 name: ServedModel(
