@@ -54,8 +54,7 @@ def lost(workspace: Workspace, models: list[str], counts: Counts, chaos: Chaos) 
     logged = [given for name, given in counts.answered.items() if name in held]
     before, full, unexplained = [], 0, []
     for given in missing:
-        # Whoever it was that gave it, the first to be killed afterwards.
-        kill = next((each for each in chaos.kills if given.begun <= each.at), None)
+        kill = _next_kill(given, chaos)
         if kill is None or not _may_be_of(given, kill):
             unexplained.append(given)
         elif _was_full(given, kill, chaos.full):
@@ -68,10 +67,15 @@ def lost(workspace: Workspace, models: list[str], counts: Counts, chaos: Chaos) 
         logged=len(logged),
         before_kills=tuple(sorted(before)),
         while_full=full,
-        not_last=sum(_not_last(each, missing, logged) for each in chaos.kills),
+        not_last=sum(_not_last(each, missing, logged, chaos) for each in chaos.kills),
         unexplained=tuple(unexplained),
         twice=len(ids) - len(held) - _again(ids, counts.repeated),
     )
+
+
+def _next_kill(given: Given, chaos: Chaos) -> Kill | None:
+    """Return the first kill after a request, whoever answered it."""
+    return next((each for each in chaos.kills if given.begun <= each.at), None)
 
 
 def _may_be_of(given: Given, kill: Kill) -> bool:
@@ -79,8 +83,9 @@ def _may_be_of(given: Given, kill: Kill) -> bool:
     return given.port not in kill.others and given.begun <= kill.at
 
 
-def _is_of(given: Given, kill: Kill) -> bool:
-    return given.port in kill.ports and given.begun <= kill.at
+def _is_of(given: Given, kill: Kill, chaos: Chaos) -> bool:
+    # In ten minutes a port is many connections': before an earlier kill it was another one's.
+    return given.port in kill.ports and _next_kill(given, chaos) is kill
 
 
 def _was_full(given: Given, kill: Kill, full: list[tuple[float, float]]) -> bool:
@@ -89,10 +94,10 @@ def _was_full(given: Given, kill: Kill, full: list[tuple[float, float]]) -> bool
     return any(begun - BOUND_S <= given.at and kill.begun <= end + slack_s for begun, end in full)
 
 
-def _not_last(kill: Kill, missing: list[Given], logged: list[Given]) -> int:
+def _not_last(kill: Kill, missing: list[Given], logged: list[Given], chaos: Chaos) -> int:
     """Return how many were lost that ended before something logged of that process was begun."""
-    latest = max((each.begun for each in logged if _is_of(each, kill)), default=0.0)
-    return sum(each.at < latest for each in missing if _is_of(each, kill))
+    latest = max((each.begun for each in logged if _is_of(each, kill, chaos)), default=0.0)
+    return sum(each.at < latest for each in missing if _is_of(each, kill, chaos))
 
 
 def _again(ids: list[str], repeated: set[str]) -> int:

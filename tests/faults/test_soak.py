@@ -75,5 +75,9 @@ def test_a_lost_answer_is_excused_by_the_kill_of_whoever_gave_it_and_nothing_els
     assert lost(read_late).unexplained == ()
     assert lost(early, full=(96.0, 99.0)).while_full == 1
     assert lost(early, full=(90.0, 95.0)).unexplained == (early,)
-    assert counting._not_last(killed, [early], [last]) == 1
-    assert counting._not_last(killed, [last], [early]) == 0
+    played = Chaos(kills=[killed])
+    assert counting._not_last(killed, [early], [last], played) == 1
+    assert counting._not_last(killed, [last], [early], played) == 0
+    before = Kill(begun=98.0, at=98.001, ports=frozenset({7}), others=frozenset({8}))
+    played = Chaos(kills=[before, killed])
+    assert counting._not_last(killed, [early], [last], played) == 0, "it was another connection's"

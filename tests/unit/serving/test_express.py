@@ -324,7 +324,7 @@ _TOKENS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     values=st.lists(_VALUES, min_size=4, max_size=4),
     token=st.none() | st.tuples(st.integers(0, 3), _TOKENS),
