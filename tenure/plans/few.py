@@ -51,12 +51,12 @@ def _sums(shape: Shape) -> Scores | None:
     if len(ready) == 1:
         (total,) = ready
 
-        def sums(columns: Columns, rows: int) -> list[float]:
+        def by_row(columns: Columns, rows: int) -> list[float]:
             if rows == 1:
                 return [total(columns, 0)]
             return [total(columns, row) for row in range(rows)]
 
-        return sums
+        return by_row
     return lambda columns, rows: [[total(columns, row) for total in ready] for row in range(rows)]
 
 
