@@ -24,6 +24,7 @@ from tenure.registry.artifacts import check_manifest, named
 from tenure.registry.frames import cast
 from tenure.registry.manifests import Manifest
 from tenure.registry.record import EXPORTED
+from tenure.registry.store import Store
 from tenure.serving.exported import (
     ARTIFACT,
     NEEDS,
@@ -75,22 +76,11 @@ def export(
         ArtifactRefused, ObjectMissing, ObjectDamaged: it is not what was signed.
     """
     version = _version(model, number, workspace)
-    target = Path(os.path.abspath(folder))
-    if target.exists():
-        raise _refused(version, f"{target} is there already; wanted a new folder")
-    if not target.parent.is_dir():
-        raise _refused(version, f"there is no folder {target.parent}")
+    target = _new(folder, version)
     store = open_store(workspace)
     manifest = check_manifest(version, store, workspace)
     _must_answer_alike(version, manifest, workspace)
-    where = uri or f"pvc://models/{model}/{version.number}"
-    files = {
-        ARTIFACT: store.get_bytes(manifest.object, manifest.size),
-        SETTINGS: orjson.dumps(settings_of(version, manifest), option=orjson.OPT_INDENT_2) + b"\n",
-        SERVICE: _yaml(service_of(version, where)),
-        NEEDS: _needs(manifest),
-        SIGNED: store.get_bytes(version.manifest),
-    }
+    files = _files(version, manifest, store, uri)
     fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
         fresh.chmod(0o755)
@@ -113,6 +103,26 @@ def export(
         object=manifest.object,
         own_code=tuple(manifest.user_names),
     )
+
+
+def _new(folder: Path, version: Version) -> Path:
+    target = Path(os.path.abspath(folder))
+    if target.exists():
+        raise _refused(version, f"{target} is there already; wanted a new folder")
+    if not target.parent.is_dir():
+        raise _refused(version, f"there is no folder {target.parent}")
+    return target
+
+
+def _files(version: Version, manifest: Manifest, store: Store, uri: str | None) -> dict[str, bytes]:
+    where = uri or f"pvc://models/{version.model}/{version.number}"
+    return {
+        ARTIFACT: store.get_bytes(manifest.object, manifest.size),
+        SETTINGS: orjson.dumps(settings_of(version, manifest), option=orjson.OPT_INDENT_2) + b"\n",
+        SERVICE: _yaml(service_of(version, where)),
+        NEEDS: _needs(manifest),
+        SIGNED: store.get_bytes(version.manifest),
+    }
 
 
 def _version(model: str, number: int | None, workspace: Workspace) -> Version:
