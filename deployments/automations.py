@@ -6,15 +6,18 @@ anew, enabled, at each deploy. What a person disabled stays disabled.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from prefect.automations import Automation
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events import EventTrigger
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, RunDeployment
+from prefect.events.filters import AutomationFilter, AutomationFilterName
+from prefect.events.schemas.automations import Automation as SavedAutomation
 from prefect.events.schemas.automations import Posture
 
 from tasks.automations import (
@@ -203,19 +206,44 @@ def _crash_zombies() -> Automation:
 
 
 def apply(automations: Sequence[Automation]) -> list[str]:
-    """Make the server's automations of our names be these, and say what changed."""
+    """Make the server's automations of our names be these, one of each, and say what changed.
+
+    Two processes that start at the same time both make what neither has found. Whoever reads last
+    sees both and keeps the one that everybody would keep.
+    """
     said: list[str] = []
     with get_client(sync_client=True) as client:
-        found = {one.name: one for one in client.read_automations() if one.name in NAMES}
+        found = _ours(client)
         for automation in automations:
-            old = found.pop(automation.name, None)
-            if old is None:
+            standing = found.pop(automation.name, [])
+            if not standing:
                 automation.create()
                 said.append(f"automation {automation.name}: made")
                 continue
-            automation.id, automation.enabled = old.id, old.enabled
+            automation.id, automation.enabled = standing[0].id, _is_enabled(standing)
             automation.update()
         for name, gone in found.items():
-            client.delete_automation(gone.id)
+            for one in gone:
+                client.delete_automation(one.id)
             said.append(f"automation {name}: removed")
+        for name, standing in _ours(client).items():
+            for double in standing[1:]:
+                client.delete_automation(double.id)
+                said.append(f"automation {name}: a second one removed")
+            if standing[0].enabled and not _is_enabled(standing):
+                client.pause_automation(standing[0].id)
     return said
+
+
+def _ours(client: SyncPrefectClient) -> dict[str, list[SavedAutomation]]:
+    """Return those of our names, of each the one to keep first; a read gives 200 at most."""
+    named = AutomationFilter(name=AutomationFilterName(any_=list(NAMES)))
+    found: dict[str, list[SavedAutomation]] = defaultdict(list)
+    for one in sorted(client.read_automations(automations=named), key=lambda one: one.id):
+        found[one.name].append(one)
+    return found
+
+
+def _is_enabled(standing: Sequence[SavedAutomation]) -> bool:
+    """Say whether no person disabled it, or one of its doubles."""
+    return all(one.enabled for one in standing)

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 import httpx
 from prefect import task
 from prefect.client.orchestration import get_client
+from prefect.events.filters import AutomationFilter, AutomationFilterName
 
 from tasks import silence
 from tasks.automations import ALARM, EVERY, NEEDED, ZOMBIES
@@ -79,13 +80,14 @@ def _warn(troubles: dict[str, str], workspace: Workspace) -> None:
 
 
 def states() -> dict[str, bool]:
-    """Return which automations the server has, and whether each is enabled.
+    """Return which of our automations the server has, and whether each is enabled.
 
     Raises:
         httpx.HTTPError: the server does not answer.
     """
+    ours = AutomationFilter(name=AutomationFilterName(any_=list(EVERY)))
     with get_client(sync_client=True) as client:
-        return {one.name: one.enabled for one in client.read_automations()}
+        return {one.name: one.enabled for one in client.read_automations(automations=ours)}
 
 
 def _troubles(workspace: Workspace) -> list[Trouble] | None:
@@ -98,7 +100,7 @@ def _troubles(workspace: Workspace) -> list[Trouble] | None:
         log.warning("Nobody knows how the automations are: %s", error)
         return None
     gone = [(name, Kind.GONE, GONE) for name in sorted(NEEDED - found.keys())]
-    known = [name for name in sorted(found) if name in EVERY]
+    known = sorted(found)
     off = [(name, Kind.DISABLED, OFF) for name in known if not found[name]]
     silent = [(name, Kind.SILENT, quiet[name]) for name in known if found[name] and name in quiet]
     return [

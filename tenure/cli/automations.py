@@ -46,17 +46,19 @@ def expected(specs: Iterable[ModelSpec]) -> set[str]:
 
 def look_after(workspace: Workspace) -> tuple[AutomationLine, ...] | None:
     """Return the automations that are gone or disabled; None where nobody can be asked."""
+    specs = [reading.spec for reading in read_all(workspace) if reading.spec is not None]
+    wanted = sorted(expected(specs))
     try:
         with closing(Api(workspace)) as api:
             api.http.timeout = httpx.Timeout(PATIENCE_S)
-            answer = api.http.post("automations/filter", json={"limit": 200})
+            named = {"automations": {"name": {"any_": wanted}}}
+            answer = api.http.post("automations/filter", json=named)
             answer.raise_for_status()
             found = {one["name"]: bool(one["enabled"]) for one in answer.json()}
     except (TenureError, httpx.HTTPError):
         return None
-    specs = [reading.spec for reading in read_all(workspace) if reading.spec is not None]
     return tuple(
         AutomationLine(automation=name, trouble=OFF if name in found else GONE)
-        for name in sorted(expected(specs))
+        for name in wanted
         if not found.get(name)
     )

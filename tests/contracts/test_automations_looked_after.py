@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.events.schemas.automations import AutomationCore
 
 from deployments.automations import wanted
 from deployments.build import VERBS
@@ -35,7 +36,12 @@ def troubles(workspace):
 
 def by_name(name):
     with get_client(sync_client=True) as client:
-        return next(one for one in client.read_automations() if one.name == name)
+        (found,) = client.read_automations_by_name(name)
+        return found
+
+
+def as_new(one):
+    return AutomationCore.model_validate(one.model_dump(exclude={"id"}))
 
 
 def test_what_is_expected_is_what_a_sync_makes(loans):
@@ -58,6 +64,20 @@ def test_one_that_is_disabled_or_gone_is_named_until_somebody_acts(synced):
     with get_client(sync_client=True) as client:
         client.resume_automation(ingest.id)
     assert troubles(synced) == {}
+
+
+def test_two_that_started_at_the_same_time_leave_one_of_each_and_it_stays_disabled(synced):
+    with get_client(sync_client=True) as client:
+        doubles = [by_name("tenure-retire"), by_name("tenure-train")]
+        made = [client.create_automation(as_new(one)) for one in doubles]
+        client.pause_automation(made[-1])
+        said = sync(synced).changes
+        try:
+            assert sorted(said) == [f"automation {one.name}: a second one removed" for one in doubles]
+            assert troubles(synced) == {"tenure-train": OFF}
+            assert sync(synced).changes == ()
+        finally:
+            client.resume_automation(by_name("tenure-train").id)
 
 
 def test_reconcile_warns_by_an_event_once(synced, api):
