@@ -199,12 +199,12 @@ class Application:
         return express
 
     def _counted(self, door: str, said: Said, began_at: float) -> Told:
-        by, headers, body = said
+        by, status, headers, body = said
         if self.metrics is not None:
             seconds = time.perf_counter() - began_at
             slot = by.slot._value_
-            self.metrics.answered(door, by.model, by.version, slot, 200, seconds, 1)
-        return headers, body
+            self.metrics.answered(door, by.model, by.version, slot, status, seconds, 1)
+        return status, headers, body
 
     def _count(
         self, metrics: Metrics, door: str, request: Request, status: int, seconds: float

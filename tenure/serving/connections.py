@@ -4,8 +4,8 @@ uvicorn has limits for neither head nor body, so that a client that sends a head
 its connection for ever. This protocol bounds both: it answers 431 or 408 and closes. One clock a
 connection looks at what is due, however many requests come. A request is handed on once its body is
 there, if that is short; whatever needs no waiting is then answered without a task, and one whose
-head came before without being parsed. While the server drains, every answer tells its client to use
-another connection, so that none is cut off at the end.
+head came before without being parsed, be it that it waits for others or not. While the server
+drains, every answer tells its client to use another connection, so that none is cut off at the end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tenure.serving.cycles import Cycle, head_of, run_at_once
 from tenure.serving.heads import END, Heads, Told
 from tenure.serving.lanes import Waiting
 from tenure.serving.limits import Limits
-from tenure.serving.problems import MEDIA_TYPE, Problem
+from tenure.serving.problems import CLOSE, MEDIA_TYPE, Problem
 
 _MANY_HEADERS = 100
 _MANY_ADDRESSES = 1_000
@@ -56,7 +56,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._due_at = _NEVER
         self._clock: asyncio.TimerHandle | None = None
         self._ready: tuple[Cycle, Any] | None = None
-        self._held = self._read = self._waiting = self._behind = b""
+        self._held = self._read = self._asked = self._behind = b""
+        self._later: Waiting | None = None
         self._last: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -74,7 +75,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._clock is not None:
             self._clock.cancel()
         self._ready, self._held = None, b""
+        if self._later is not None:
+            self._later.leave()
+            self._later = None
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close the connection, or let its answer do so that is still to come."""
+        if self._later is None:
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and count them while they make no whole head."""
@@ -83,8 +92,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.heads is None:
             self._take(data)
             return
-        if self._waiting:
+        if self._later is not None:
             self._behind += data
+            if len(self._behind) > _MOST_READ:
+                self.flow.pause_reading()
             return
         if self._held:
             data, self._held = self._held + data, b""
@@ -129,27 +140,34 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         if isinstance(told, Waiting):
             told.tell = self._answer_later
-            self._is_idle, self._waiting, self._behind = False, data, b""
-            self._due_at = self.loop.time() + self.limits.answer_s
+            self._later, self._is_idle, self._asked, self._behind = told, False, data, b""
+            self._due_at = _NEVER  # who computes looks at the time
         else:
             self._tell(told)
         return True
 
     def _tell(self, told: Told) -> None:
-        headers, body = told
-        head = head_of(200, self.server_state.default_headers, headers, len(body))
+        status, headers, body = told
+        head = head_of(status, self.server_state.default_headers, headers, len(body))
         self.transport.write(head + body)
         self.server_state.total_requests += 1
         self._due_at = self.loop.time() + self.limits.idle_s
 
     def _answer_later(self, told: Told | None) -> None:
-        data, behind = self._waiting, self._behind
-        self._waiting = self._behind = b""
-        self._is_idle = True
-        if self.transport.is_closing():
+        asked, behind = self._asked, self._behind
+        is_for_us, self._later = self._later is not None, None
+        self._asked = self._behind = b""
+        if self.transport.is_closing() or not is_for_us:
             return
+        self._is_idle = True
+        self.flow.resume_reading()
         if told is None:
-            self._take(data)
+            self._take(asked)
+        elif getattr(self.server_state, "is_draining", False):
+            status, headers, body = told
+            self._tell((status, [*headers, CLOSE], body))
+            self.transport.close()
+            return
         else:
             self._tell(told)
             self._set_clock()

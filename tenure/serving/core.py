@@ -21,6 +21,7 @@ from tenure.serving.engine import Engine
 from tenure.serving.guards import joined
 from tenure.serving.lanes import Waiting
 from tenure.serving.limits import Limits
+from tenure.serving.problems import Problem
 from tenure.serving.router import GONE, Reference, Router
 from tenure.serving.runtime import Predicted, Runtime
 from tenure.serving.tallying import Tally
@@ -130,21 +131,33 @@ class Core:
         return found
 
     def planned(self, reference: Reference, ask: Ask, began_at: float) -> Outcome | Waiting | None:
-        """Return what a version's plan says of one row, as `Crowds.planned` does.
+        """Return what a version says of one row: its plan now, or its estimator later.
+
+        What waits comes to an outcome, or to a problem.
 
         Args:
             reference: what answers; it has no guards.
             ask: one row.
             began_at: when the request had been read (`time.perf_counter`).
         """
-        found = self.engine.planned(reference, ask, began_at)
+        engine = self.engine
+        found = engine.planned(reference, ask, began_at)
         if isinstance(found, Predicted):
-            return self._planned(reference, ask, found)
+            return self._answered(reference, ask, found)
+        found = found or engine.later(reference, ask, began_at)
         if found is None:
             return None
-        return found.after(lambda found: self._planned(reference, ask, found))
+        return found.after(lambda found: self._told(reference, ask, found))
 
-    def _planned(self, reference: Reference, ask: Ask, found: Predicted) -> Outcome:
+    def _told(
+        self, reference: Reference, ask: Ask, found: Predicted | Problem
+    ) -> Outcome | Problem:
+        if isinstance(found, Problem):
+            self.tally.raised(reference, found)
+            return found
+        return self._answered(reference, ask, found)
+
+    def _answered(self, reference: Reference, ask: Ask, found: Predicted) -> Outcome:
         self.tally.answered(reference)
         if self.shadows is not None and self.router.standing.shadows:
             self.shadows.mirror(reference, ask)

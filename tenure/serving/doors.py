@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tenure.serving.router import Reference
 
 Answer = tuple[int, Headers, bytes]
-Said = tuple["Reference", Headers, bytes]
-"""What answered, and the answer, with status 200."""
+Said = tuple["Reference", int, Headers, bytes]
+"""What answered, and the answer."""
 Quick = Callable[[bytes, float], "Said | Waiting | None"]
 """Given a body and when it was there (`time.perf_counter`): the answer, or what waits for it; None,
 with nothing done, where the request must go the ordinary way."""

@@ -26,7 +26,7 @@ from tenure.serving.computing import Columns, Computed, compute_jointly
 from tenure.serving.crashes import LOOP, SLOT, THREAD
 from tenure.serving.crowds import Crowds
 from tenure.serving.entries import entry, unpredictable
-from tenure.serving.lanes import Lane, Lanes, Member
+from tenure.serving.lanes import Lane, Lanes, Later, Member, Waiting
 from tenure.serving.limits import Limits
 from tenure.serving.problems import Problem, retry_after
 from tenure.serving.router import Reference
@@ -92,6 +92,29 @@ class Engine:
         if lane.may_be_quick and runtime.is_quick(len(ask.ids)):
             return self._at_once(lane, reference, ask, began_at)
         return await self._wait(lane, reference, ask, receive, began_at)
+
+    def later(self, reference: Reference, ask: Ask, began_at: float) -> Waiting | None:
+        """Return what waits for the predictions for one request, without a task.
+
+        It comes to what `answer` returns or raises.
+
+        Args:
+            reference: what answers.
+            ask: what is asked.
+            began_at: when the request had been read (`time.perf_counter`).
+
+        Returns:
+            None, and nothing done, where it would be computed at once, or too many wait.
+        """
+        runtime = reference.runtime
+        lane = self._lanes.of(runtime)
+        if self.in_flight >= self.limits.in_flight:
+            return None
+        if lane.may_be_quick and runtime.is_quick(len(ask.ids)):
+            return None
+        later = Later(self._one_less)
+        self._join(lane, Member(reference, ask, None, later, began_at, self._due(began_at)))
+        return later.waiting
 
     def close(self) -> None:
         """End the computing thread once what it holds is done."""
@@ -178,20 +201,29 @@ class Engine:
         if self.in_flight >= self.limits.in_flight:
             detail = f"{self.in_flight} requests wait already."
             raise Problem(503, "busy", detail, headers=[retry_after(1)])
+        result = self._here().create_future()
+        member = Member(reference, ask, receive, result, began_at, self._due(began_at))
+        self._join(lane, member)
+        try:
+            return await result
+        finally:
+            self._one_less()
+            if member.watch is not None:
+                member.watch.cancel()
+
+    def _due(self, began_at: float) -> float:
+        return began_at + self.limits.answer_s
+
+    def _join(self, lane: Lane, member: Member) -> None:
         loop = self._here()
-        due_at = began_at + self.limits.answer_s
-        member = Member(reference, ask, receive, loop.create_future(), began_at, due_at)
         self.in_flight += 1
         lane.waiting.append(member)
         self._take_a_turn(lane)
         if self._look is None:
             self._look = loop.call_later(_LOOK_S, self._look_after)
-        try:
-            return await member.result
-        finally:
-            self.in_flight -= 1
-            if member.watch is not None:
-                member.watch.cancel()
+
+    def _one_less(self) -> None:
+        self.in_flight -= 1
 
     def _take_a_turn(self, lane: Lane) -> None:
         if not lane.is_queued:
@@ -276,9 +308,11 @@ class Engine:
             if member.result.done():
                 continue
             try:
-                member.result.set_result(self._given(lane, member, one))
+                given = self._given(lane, member, one)
             except Exception as error:  # noqa: BLE001 - it is whose request it is who reads it
                 member.result.set_exception(error)
+            else:
+                member.result.set_result(given)
 
     def _given(self, lane: Lane, member: Member, one: Computed | Exception) -> Predicted:
         if isinstance(one, _EXPECTED):
@@ -302,8 +336,8 @@ class Engine:
                 continue
             if now >= member.due_at:
                 member.result.set_exception(_late(member, self.limits))
-            elif not member.is_begun and member.watch is None:
-                member.watch = loop.create_task(_left(member))
+            elif not member.is_begun and member.watch is None and member.receive is not None:
+                member.watch = loop.create_task(_left(member, member.receive))
         if waiting or self._computing:
             self._look = loop.call_later(_LOOK_S, self._look_after)
 
@@ -316,8 +350,8 @@ def _late(member: Member, limits: Limits) -> Problem:
     return Problem(503, "busy", detail, headers=[retry_after(2)])
 
 
-async def _left(member: Member) -> None:
-    while (await member.receive())["type"] != "http.disconnect":
+async def _left(member: Member, receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
     if not member.is_begun and not member.result.done():
         member.result.set_exception(ClientLeft())

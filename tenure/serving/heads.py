@@ -14,8 +14,8 @@ from typing import Any
 from tenure.serving.lanes import Waiting
 from tenure.serving.problems import Headers
 
-Told = tuple[Headers, bytes]
-"""The headers and body of an answer with status 200."""
+Told = tuple[int, Headers, bytes]
+"""The status, headers and body of an answer."""
 Express = Callable[[bytes], Told | Waiting | None]
 """Given a body: the answer, or what waits for it; None, with nothing done, where the request must
 go the ordinary way."""

@@ -73,7 +73,9 @@ def test_two_that_started_at_the_same_time_leave_one_of_each_and_it_stays_disabl
         client.pause_automation(made[-1])
         said = sync(synced).changes
         try:
-            assert sorted(said) == [f"automation {one.name}: a second one removed" for one in doubles]
+            assert sorted(said) == [
+                f"automation {one.name}: a second one removed" for one in doubles
+            ]
             assert troubles(synced) == {"tenure-train": OFF}
             assert sync(synced).changes == ()
         finally:

@@ -133,12 +133,16 @@ class V2Door:
             ask, wanted = read
             found = core.planned(reference, ask, began_at)
             if isinstance(found, Outcome):
-                return reference, *_packed(spoken.teller.told(found, wanted), accepted)
+                return reference, 200, *_packed(spoken.teller.told(found, wanted), accepted)
             if found is None:
                 return None
-            return found.after(
-                lambda found: (reference, *_packed(spoken.teller.told(found, wanted), accepted))
-            )
+
+            def said(found: Outcome | Problem) -> Said:
+                if isinstance(found, Problem):
+                    return reference, *refuse(found)
+                return reference, 200, *_packed(spoken.teller.told(found, wanted), accepted)
+
+            return found.after(said)
 
         return model, answer
 

@@ -79,6 +79,10 @@ class Wire:
 
         return counted
 
+    def hang_up(self, place: int) -> None:
+        """Leave a connection, the one at a place in the order they were made in."""
+        self._writers[place].close()
+
     def run(self, go: Callable[[], Awaitable[None]]) -> None:
         """Run a test's part, and hang up."""
 
