@@ -1,9 +1,10 @@
 """What does an artifact predict on its golden rows, found out where it can do no harm?
 
-A fork server (`python -m tenure.registry.golden`) imports scikit-learn once and forks a child for
-each question. The child has little time and memory, writes no file, has no network where the
-kernel allows it to be taken away, and answers through a pipe; whatever becomes of it, the asker
-gets an answer or a refusal. One thread, so that equal bytes give equal predictions.
+A fork server (`python -m tenure.registry.golden`, or a fork of a process that has only just begun)
+imports scikit-learn once and forks a child for each question. The child has little time and memory,
+writes no file, has no network where the kernel allows it to be taken away, and answers through a
+pipe; whatever becomes of it, the asker gets an answer or a refusal. One thread, so that equal bytes
+give equal predictions.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -81,22 +83,87 @@ def warm() -> None:
     _server()
 
 
+ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""The environment of a process that computes in one thread."""
+# Arrow's own allocator reserves a gigabyte of addresses, and so much is all that a child may take:
+# its trees would find none left.
+LEAN = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
+"""The environment of a process whose forks may take little memory."""
+
+
+def begin() -> None:
+    """Fork the fork server off this process, which then need not import everything a second time.
+
+    For a process that has only just begun, in the environment `ALONE` and `LEAN`: the fork sees
+    what is in its memory. Where there is another thread already, `ask` starts a fresh one.
+    """
+    global _running
+    _import_all()
+    if threading.active_count() == 1:
+        with _guard:
+            _running = _Server(_Fork())
+            atexit.register(_running.stop)
+
+
+class _Fork:
+    """A fork of this process that serves: as much of `Popen` as is asked of it."""
+
+    def __init__(self) -> None:
+        asked, asking = os.pipe()
+        telling, told = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            # Nothing may leave this block: the process is a copy of the asker.
+            try:
+                os.close(asking)
+                os.close(telling)
+                os.dup2(asked, 0)
+                os.dup2(told, 1)
+                warnings.simplefilter("ignore")
+                serve()
+            finally:
+                os._exit(0)
+        os.close(asked)
+        os.close(told)
+        self.stdin, self.stdout = os.fdopen(asking, "wb"), os.fdopen(telling, "rb")
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
+
+    def wait(self, timeout: float = WALL_S) -> int:
+        until = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("the fork server", timeout)
+            time.sleep(0.01)
+        return code
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def _spawned() -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(filter(None, sys.path))
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tenure.registry.golden"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **ALONE, **LEAN, "PYTHONPATH": path},
+    )
+
+
 class _Server:
     """The fork server of this process, as seen from outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | _Fork) -> None:
         self.owner = os.getpid()
         self._lock = threading.Lock()
-        quiet = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        # Arrow's own allocator reserves a gigabyte of addresses, and so much is all that a child
-        # may take: its trees would find none left.
-        quiet |= {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tenure.registry.golden"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
+        self._process = process
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
@@ -138,19 +205,24 @@ def _server() -> _Server:
     global _running
     with _guard:
         if _running is None or _running.owner != os.getpid() or not _running.is_alive():
-            _running = _Server()
+            _running = _Server(_spawned())
             atexit.register(_running.stop)
         return _running
 
 
-def serve() -> None:
-    """Answer questions, one JSON object a line, until the asker goes."""
+def _import_all() -> None:
     import pandas as pd  # noqa: F401
     import sklearn.ensemble
     import sklearn.linear_model
     import sklearn.pipeline  # noqa: F401
 
     from tenure.registry import frames, pickles  # noqa: F401
+
+
+def serve() -> None:
+    """Answer questions, one JSON object a line, until the asker goes."""
+    _import_all()
+    from tenure.registry import pickles
 
     pickles.prove_canary()
     answers = os.dup(1)

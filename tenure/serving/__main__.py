@@ -3,9 +3,11 @@
 import os
 import sys
 
+from tenure.registry.golden import ALONE, LEAN
+
 # Before numpy is imported: one computing thread a process; more only get in each other's way.
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+for name, value in (ALONE | LEAN).items():
+    os.environ.setdefault(name, value)
 
 from tenure.serving.server import main  # noqa: E402
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import uvicorn
 
+from tenure.registry import golden
 from tenure.serving.access import Access, check_bind
 from tenure.serving.admin import admin_of
 from tenure.serving.application import Application
@@ -208,6 +209,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--worker-of", type=int, help=argparse.SUPPRESS)
     Options.add_to(parser)
     given = parser.parse_args(arguments)
+    if given.workers == 1:
+        golden.begin()  # nothing is known here yet that an artifact might look for
     write_journal(given.log_format)
     try:
         workspace, options = open_workspace(given.workspace), Options.of(given)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tenure.errors import ArtifactRefused
 from tenure.records import digest_of
 from tenure.registry import golden
+from tests.servers import PROJECT
 from tests.unit.registry import hostile, lives
 
 
@@ -161,3 +163,45 @@ def test_a_server_that_was_killed_is_replaced(tmp_path: Path) -> None:
     golden._server()._process.kill()
     golden._server()._process.wait()
     assert golden.ask(question) == first
+
+
+_FORKED = """
+import os, sys, threading
+from pathlib import Path
+from tenure.errors import ArtifactRefused
+from tenure.registry import golden
+golden.begin()
+from tests.unit.registry import lives, test_golden as cases
+assert isinstance(golden._server()._process, golden._Fork)
+folder = Path(sys.argv[1])
+good = cases.asked(folder, lives.fitted())
+answers = [golden.ask(good)]
+for made in (cases.Eats(), cases.Dies(), cases.Leaves(), cases.Writes()):
+    try:
+        golden.ask(cases.asked(folder, made))
+    except ArtifactRefused as refused:
+        print(refused)
+answers.append(golden.ask(cases.asked(folder, lives.fitted())))
+assert answers[0] == answers[1]
+golden._server()._process.kill()
+golden._server()._process.wait()
+answers.append(golden.ask(cases.asked(folder, lives.fitted())))
+assert answers[0] == answers[2]
+assert not isinstance(golden._server()._process, golden._Fork)
+"""
+
+
+@pytest.mark.faults
+def test_one_that_is_forked_off_a_process_that_just_began_is_no_less_strict(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _FORKED, str(tmp_path)],
+        env={**os.environ, **golden.ALONE, **golden.LEAN, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    told = ended.stdout.splitlines()
+    for line, said in zip(told, ("memory", "SIGABRT", "without an answer", "OSError"), strict=True):
+        assert said in line
