@@ -42,7 +42,9 @@ from tenure.workspace import Workspace, open_workspace
 
 POLL_S = 0.3
 PATIENCE_S = 60.0
-# On SQLite a busy server answers 503; it means "again", and a key makes that start one run only.
+ANSWER_S = 10.0
+# On SQLite a busy server answers late or 503; both mean "again", and a key makes that start one run
+# only.
 BUSY = 503
 BUSY_WAITS_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -74,7 +76,9 @@ class Api:
 
     def __init__(self, workspace: Workspace) -> None:
         self.address = api_address(workspace)
-        self.http = httpx.Client(base_url=f"{self.address}/", timeout=10.0, headers=_credentials())
+        self.http = httpx.Client(
+            base_url=f"{self.address}/", timeout=ANSWER_S, headers=_credentials()
+        )
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -91,6 +95,8 @@ class Api:
         for wait_s in (*BUSY_WAITS_S, None):
             try:
                 answer = self.http.request(method, path, json=body or None)
+            except httpx.ReadTimeout:
+                continue  # it took the call and is slow
             except httpx.HTTPError as error:
                 detail = f"{self.address} does not answer ({type(error).__name__})"
                 raise NoPrefectServer(detail=detail) from error
@@ -103,7 +109,7 @@ class Api:
                 return answer.json()
             if wait_s is not None:
                 time.sleep(wait_s)
-        raise NoPrefectServer(detail=f"{self.address} is too busy (503)")
+        raise NoPrefectServer(detail=f"{self.address} is too busy to answer")
 
     def start(self, verb: str, parameters: dict[str, Any], tags: list[str]) -> dict[str, Any]:
         """Create a run of a verb's deployment."""

@@ -26,7 +26,7 @@ from tenure.cli.parts import Part
 from tenure.cli.prefect import UpState, api_address, environment, read_up
 from tenure.cli.runs import Api
 from tenure.cli.supervisor import FAILED, UP_ALREADY, died, stop_parts, supervise, tail
-from tenure.errors import NoPrefectServer, NoSuchPart, NothingToFollow, SyncFailed
+from tenure.errors import NoSuchPart, NothingToFollow, SyncFailed
 from tenure.spec import load_all
 from tenure.workspace import Workspace, open_workspace
 
@@ -168,9 +168,7 @@ def sync(
     place = open_workspace(workspace, project)
     load_all(place)
     api = api_address(place)
-    if not parts.answers(f"{api}/health"):
-        raise NoPrefectServer(detail=f"{api} does not answer")
-    with closing(Api(place)) as asked:  # says at once if the credential is not the server's
+    with closing(Api(place)) as asked:  # says at once if it is down, or wants another credential
         asked.call("GET", "admin/version")
     options = [*(["--plan"] if plan else []), *(["--pool", pool] if pool else [])]
     ended = subprocess.run(

@@ -11,11 +11,14 @@ from tenure.errors import DeploymentMissing, NoPrefectServer, NoPromotion, RunEn
 from tests.acceptance.conftest import SPEC
 
 
+LATE = 0
+
+
 class Server:
     """An API that answers from a script: by method and path, a list of (status, body)."""
 
     def __init__(self):
-        self.script, self.asked = {}, []
+        self.script, self.asked, self.may_end = {}, [], threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -24,6 +27,9 @@ class Server:
                 outer.asked.append((self.path, json.loads(self.rfile.read(size) or b"null")))
                 answers = outer.script.get(self.path.removeprefix("/api/"), [(404, {})])
                 status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+                if status == LATE:
+                    outer.may_end.wait(60)
+                    return
                 self.send_response(status)
                 self.end_headers()
                 self.wfile.write(json.dumps(body).encode())
@@ -60,6 +66,7 @@ def server(workspace, monkeypatch):
         "task_runs/filter": [(200, [])],
     }
     yield made
+    made.may_end.set()
     made.http.shutdown()
     made.http.server_close()
 
@@ -78,9 +85,11 @@ def test_a_run_is_followed_to_its_end(server, workspace):
     assert (followed.state, followed.message) == ("Completed", "Version 1 first")
 
 
-def test_a_busy_server_is_asked_again_and_starts_one_run(server, workspace):
+@pytest.mark.parametrize("status", [503, LATE])
+def test_a_busy_server_is_asked_again_and_starts_one_run(server, workspace, monkeypatch, status):
+    monkeypatch.setattr(runs, "ANSWER_S", 2.0)
     server.script["deployments/d/create_flow_run"] = [
-        (503, {}),
+        (status, {}),
         (201, run("SCHEDULED", "Scheduled")),
     ]
     assert train(workspace, no_follow=True).state == "Scheduled"
