@@ -10,7 +10,6 @@ from tenure.cli import runs
 from tenure.errors import DeploymentMissing, NoPrefectServer, NoPromotion, RunEnded, RunRefused
 from tests.acceptance.conftest import SPEC
 
-
 LATE = 0
 
 

@@ -17,7 +17,6 @@ from tenure.serving.runtime import Predicted, Runtime
 from tenure.workspace import Workspace
 from tests.unit.serving.test_express import Wire, post, request
 
-
 _NUMBER = re.compile(rb"0\.\d+(?:e-\d+)?")
 _LENGTH = re.compile(rb"content-length: \d+")
 
