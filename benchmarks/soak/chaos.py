@@ -156,7 +156,7 @@ def serving_workers(supervisor: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(supervisor).children():
         with suppress(psutil.NoSuchProcess):  # a zombie is one of these
-            if any("tenure.serving" in part for part in child.cmdline()):
+            if child.name() == "tenure-worker":
                 found.append(child)
     return found
 

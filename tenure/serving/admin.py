@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Iterable, Iterator
@@ -117,7 +118,7 @@ class AdminApplication:
 
 
 class AdminServer:
-    """Listens on the admin address, in a thread of its own.
+    """Listens on the admin address, in threads of its own.
 
     Args:
         app: what answers.
@@ -144,30 +145,42 @@ class AdminServer:
         self._file = workspace.spool / "admin.json"
         self._server = uvicorn.Server(_configuration(app))
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._serve, name="tenure-admin", daemon=True),
-            threading.Thread(target=self._look_on, name="tenure-fold", daemon=True),
-        ]
+        self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        """Begin to answer; the spool says where."""
+    def open(self) -> None:
+        """Let the spool say where; what an earlier server counted is forgotten."""
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         forget(self._workspace)
         self._file.write_bytes(orjson.dumps({"address": self.address}))
-        for thread in self._threads:
-            thread.start()
+
+    def start(self) -> None:
+        """Begin to answer."""
+        for name, target in (("tenure-admin", self._answer), ("tenure-fold", self._look_on)):
+            self._threads.append(threading.Thread(target=target, name=name, daemon=True))
+            self._threads[-1].start()
 
     def stop(self) -> None:
         """Stop answering."""
         self._stop.set()
         self._server.should_exit = True
         for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
+            thread.join()
+
+    def close(self) -> None:
+        """Let go of the address."""
         self._listener.close()
         self._file.unlink(missing_ok=True)
 
-    def _serve(self) -> None:
+    def serve(self) -> int:
+        """Answer until SIGTERM, in a process that does nothing else; return its exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        self.start()
+        self._stop.wait()
+        self.stop()
+        return 0
+
+    def _answer(self) -> None:
         self._server.run(sockets=[self._listener])
 
     def _look_on(self) -> None:
@@ -193,20 +206,37 @@ def admin_of(
         OpenToAll: others reach the address, and nobody needs a key.
         OSError: the address cannot be listened on.
     """
-    if options.admin_port is None:
+    server = make_admin(workspace, options, allow_hosts)
+    if server is None:
         yield None
         return
+    server.open()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        server.close()
+
+
+def make_admin(
+    workspace: Workspace, options: Options, allow_hosts: Iterable[str] = ()
+) -> AdminServer | None:
+    """Return what answers on the admin address once it is told to; None if there is to be none.
+
+    Raises:
+        OpenToAll: others reach the address, and nobody needs a key.
+        OSError: the address cannot be listened on.
+    """
+    if options.admin_port is None:
+        return None
     host = options.admin_host
     access = Access(workspace)
     check_bind(host, access, is_open=options.is_open)
     app = AdminApplication(workspace, access, allowed_hosts(host, allow_hosts))
     server = AdminServer(app, host, options.admin_port, workspace)
-    server.start()
     _log.info("metrics and status at %s", server.address)
-    try:
-        yield server
-    finally:
-        server.stop()
+    return server
 
 
 def _configuration(app: AdminApplication) -> uvicorn.Config:

@@ -41,6 +41,10 @@ class _Random:
 
     def __init__(self) -> None:
         self._text, self._at = "", 0
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._text, self._at = "", 0
 
     def take(self) -> str:
         at = self._at

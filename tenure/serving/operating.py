@@ -114,26 +114,6 @@ class Options:
             traces=given.traces,
         )
 
-    def arguments(self) -> list[str]:
-        """Return the command line that says the same, for another process."""
-        said = ["--admin-host", self.admin_host, "--log-format", self.log_format]
-        for flag, is_set in (
-            ("--open", self.is_open),
-            ("--access-log", self.access_log),
-            ("--traces", self.traces),
-        ):
-            said += [flag] if is_set else []
-        named = {
-            "--admin-port": self.admin_port,
-            "--tls-cert": self.tls_cert,
-            "--tls-key": self.tls_key,
-        }
-        for flag, value in named.items():
-            said += [] if value is None else [flag, str(value)]
-        for origin in self.cors_origins:
-            said += ["--cors-origin", origin]
-        return said
-
     def of_uvicorn(self) -> dict[str, Any]:
         """Return what uvicorn is to be told."""
         if self.tls_cert is None:

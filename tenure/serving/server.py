@@ -6,16 +6,21 @@ new connections, ends the requests in flight, and writes out the log.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import logging
 import socket
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import uvicorn
 
+from tenure.errors import TenureError
 from tenure.registry import golden
 from tenure.serving.access import Access, check_bind
 from tenure.serving.admin import admin_of
@@ -26,8 +31,8 @@ from tenure.serving.heads import Heads
 from tenure.serving.journal import write_journal
 from tenure.serving.limits import Limits
 from tenure.serving.operating import Options
-from tenure.serving.workers import Workers, end_with, listen
-from tenure.workspace import Workspace
+from tenure.serving.workers import Workers, listen
+from tenure.workspace import Workspace, open_workspace
 
 _log = logging.getLogger(__name__)
 
@@ -192,12 +197,6 @@ def make_server(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `python -m tenure.serving`; return the exit code."""
-    import argparse
-    import sys
-
-    from tenure.errors import TenureError
-    from tenure.workspace import open_workspace
-
     parser = argparse.ArgumentParser(prog="python -m tenure.serving", description=__doc__)
     parser.add_argument("--workspace", help="a folder that holds config/")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)")
@@ -206,34 +205,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--allow-host", action="append", default=[], help="a further name in the Host header"
     )
     parser.add_argument("--workers", type=_count, default=1, help="how many processes (1)")
-    parser.add_argument("--worker-of", type=int, help=argparse.SUPPRESS)
     Options.add_to(parser)
     given = parser.parse_args(arguments)
-    if given.workers == 1:
-        golden.begin()  # nothing is known here yet that an artifact might look for
     write_journal(given.log_format)
+    return _exit_code(partial(_run, given), given.host, given.port)
+
+
+def _run(given: argparse.Namespace) -> int:
+    workspace, options = open_workspace(given.workspace), Options.of(given)
+    if given.workers == 1:
+        return _serve_alone(workspace, given.host, given.port, given.allow_host, options)
+    mine = replace(options, admin_port=None)
+
+    def work(port: int) -> int:
+        alone = partial(_serve_alone, workspace, given.host, port, given.allow_host, mine, True)
+        return _exit_code(alone, given.host, port)
+
+    where = (workspace, given.host, given.port, given.workers)
+    return Workers(*where, serve=work, allow_hosts=given.allow_host, options=options).run()
+
+
+def _serve_alone(
+    workspace: Workspace,
+    host: str,
+    port: int,
+    allow_hosts: Iterable[str],
+    options: Options,
+    is_shared: bool = False,
+) -> int:
+    golden.begin()  # nothing is known here yet that an artifact might look for
+    serve(workspace, host, port, allow_hosts=allow_hosts, options=options, is_shared=is_shared)
+    return 0
+
+
+def _exit_code(work: Callable[[], int], host: str, port: int) -> int:
     try:
-        workspace, options = open_workspace(given.workspace), Options.of(given)
-        if given.worker_of is not None:
-            end_with(given.worker_of)
-        elif given.workers > 1:
-            where = (workspace, given.host, given.port, given.workers)
-            return Workers(*where, allow_hosts=given.allow_host, options=options).run()
-        serve(
-            workspace,
-            given.host,
-            given.port,
-            allow_hosts=given.allow_host,
-            options=options,
-            is_shared=given.worker_of is not None,
-        )
+        return work()
     except TenureError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code
     except OSError as error:
-        print(f"Cannot listen on {given.host}:{given.port}: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        print(f"Cannot listen on {host}:{port}: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return 4
-    return 0
 
 
 def _count(text: str) -> int:

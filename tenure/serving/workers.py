@@ -1,48 +1,49 @@
 """How do several server processes answer at one address, and what if one of them dies?
 
-One process listens to nobody: it holds the port, starts the workers, starts a dead one again, and
-hands a signal on. Each worker listens on the same port for itself (SO_REUSEPORT); the kernel deals
-connections out. Nothing is forked: a worker is a fresh Python, whatever threads there are here.
+One process listens to nobody: it holds the port, forks the workers, forks another for a dead one,
+and hands a signal on. It has imported everything and has one thread only, so that a worker begins
+in a tenth of a second, with nothing in it of those before. Each worker listens on the same port for
+itself (SO_REUSEPORT); the kernel deals connections out. The admin address is answered by a process
+of its own.
 """
 
 from __future__ import annotations
 
-import ctypes
+import gc
 import logging
-import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tenure.registry import golden
 from tenure.serving.access import Access, check_bind
-from tenure.serving.admin import admin_of
+from tenure.serving.admin import make_admin
+from tenure.serving.forks import Forked, begin, woken
 from tenure.serving.limits import Limits
 from tenure.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tenure.serving.operating import Options
 
 _log = logging.getLogger(__name__)
 
 _STEADY_S = 10.0
 _PAUSE_MOST_S = 10.0
-_PARENT_DEATH = 1  # PR_SET_PDEATHSIG
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(slots=True)
-class _Worker:
-    """One place for a worker: its process, and how it did."""
+class _Place:
+    """One place for a process: what it does, who does it now, and how that went."""
 
-    process: subprocess.Popen[bytes]
+    name: str
+    work: Callable[[], int]
+    process: Forked
     began_at: float
     failures: int = 0
     again_at: float | None = None
@@ -56,6 +57,7 @@ class Workers:
         host: the address to listen on.
         port: 0 takes a free one.
         count: how many processes.
+        serve: what each of them does: serves at a port until SIGTERM, and returns the exit code.
         allow_hosts: further names that requests may be for.
         options: how each is run.
 
@@ -70,6 +72,7 @@ class Workers:
         port: int,
         count: int,
         *,
+        serve: Callable[[int], int],
         allow_hosts: Iterable[str] = (),
         options: Options,
     ) -> None:
@@ -79,8 +82,9 @@ class Workers:
         with listen(host, port) as alone:  # nobody else may be bound to it already
             port = alone.getsockname()[1]
         self._held = listen(host, port, is_shared=True)
-        self.port = self._held.getsockname()[1]
-        self._places: list[_Worker] = []
+        self.port: int = self._held.getsockname()[1]
+        self._serve = serve
+        self._places: list[_Place] = []
         self._is_stopping = False
 
     def run(self) -> int:
@@ -89,51 +93,53 @@ class Workers:
         Raises:
             OpenToAll: others reach the address, and nobody needs a key.
             KeyFileBroken: the file of keys cannot be used.
+            OSError: the admin address cannot be listened on.
         """
         check_bind(self._host, Access(self._workspace), is_open=self._options.is_open)
-        with (
-            _woken() as wake,
-            admin_of(self._workspace, self._options, self._allow_hosts),
-            self._held,
-        ):
+        admin = make_admin(self._workspace, self._options, self._allow_hosts)
+        golden.import_all()
+        gc.collect()
+        gc.freeze()  # what is never looked through again stays one copy for all
+        with woken() as wake, self._held:
             _log.info("%s workers at %s:%s", self._count, self._host, self.port)
-            self._places = [self._start() for _ in range(self._count)]
+            if admin is not None:
+                admin.open()
+                self._places.append(_begin("tenure-admin", admin.serve))
+            for _ in range(self._count):
+                self._places.append(_begin("tenure-worker", self._work))
             code = self._watch(wake)
             self._stop(wake)
+        if admin is not None:
+            admin.close()
         return code
 
-    def _start(self) -> _Worker:
-        private = replace(self._options, admin_port=None)
-        hosts = [word for name in self._allow_hosts for word in ("--allow-host", name)]
-        command = [sys.executable, "-m", "tenure.serving", "--workspace", str(self._workspace.root)]
-        command += ["--host", self._host, "--port", str(self.port), "--worker-of", str(os.getpid())]
-        process = subprocess.Popen([*command, *hosts, *private.arguments()])  # noqa: S603
-        return _Worker(process, time.monotonic())
+    def _work(self) -> int:
+        self._held.close()
+        return self._serve(self.port)
 
     def _watch(self, wake: socket.socket) -> int:
         has_served = False
         while not self._is_stopping:
             now = time.monotonic()
-            for place, worker in enumerate(self._places):
-                code = worker.process.poll()
+            for number, place in enumerate(self._places):
+                code = place.process.exitcode
                 if code is None:
-                    has_served = has_served or now - worker.began_at > _STEADY_S
+                    has_served = has_served or now - place.began_at > _STEADY_S
                 elif code > 0 and not has_served:
                     return code  # it said why it cannot start; the others cannot either
-                elif worker.again_at is None:
-                    self._plan(worker, code, now)
-                elif now >= worker.again_at:
-                    failures = worker.failures
-                    self._places[place] = replace(self._start(), failures=failures)
+                elif place.again_at is None:
+                    self._plan(place, code, now)
+                elif now >= place.again_at:
+                    self._places[number] = _begin(place.name, place.work, failures=place.failures)
             self._wait(wake, self._pause(now))
         return 0
 
-    def _plan(self, worker: _Worker, code: int, now: float) -> None:
-        was_steady = now - worker.began_at > _STEADY_S
-        worker.failures = 0 if was_steady else worker.failures + 1
-        pause_s = 0.0 if worker.failures < 2 else min(0.25 * 2**worker.failures, _PAUSE_MOST_S)
-        worker.again_at = now + pause_s
-        _log.error("worker %s ended (%s) and is started again", worker.process.pid, code)
+    def _plan(self, place: _Place, code: int, now: float) -> None:
+        was_steady = now - place.began_at > _STEADY_S
+        place.failures = 0 if was_steady else place.failures + 1
+        pause_s = 0.0 if place.failures < 2 else min(0.25 * 2**place.failures, _PAUSE_MOST_S)
+        place.again_at = now + pause_s
+        _log.error("%s %s ended (%s) and is started again", place.name, place.process.pid, code)
 
     def _pause(self, now: float) -> float:
         due = [each.again_at - now for each in self._places if each.again_at is not None]
@@ -144,21 +150,31 @@ class Workers:
             return
         with suppress(BlockingIOError):
             told = wake.recv(4096)
-            self._is_stopping |= signal.SIGTERM in told or signal.SIGINT in told
+            self._is_stopping |= any(each in told for each in _ENDS)
 
     def _stop(self, wake: socket.socket) -> None:
+        # Who can be asked about the others goes last.
+        workers = [each for each in self._places if each.work == self._work]
+        self._end([each.process for each in workers], wake)
+        self._end([each.process for each in self._places], wake)
+
+    def _end(self, processes: list[Forked], wake: socket.socket) -> None:
         limits = Limits()
-        left = [each.process for each in self._places if each.process.poll() is None]
+        left = [each for each in processes if each.exitcode is None]
         for process in left:
             process.terminate()
         until = time.monotonic() + limits.drain_s + limits.header_timeout_s + limits.stop_s + 5
         while left and time.monotonic() < until:
             self._wait(wake, 0.2)
-            left = [each for each in left if each.poll() is None]
+            left = [each for each in left if each.exitcode is None]
         for process in left:
-            _log.error("worker %s did not stop and is killed", process.pid)
+            _log.error("process %s did not stop and is killed", process.pid)
             process.kill()
-            process.wait()
+            process.join()
+
+
+def _begin(name: str, work: Callable[[], int], *, failures: int = 0) -> _Place:
+    return _Place(name, work, begin(name, work), time.monotonic(), failures)
 
 
 def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
@@ -184,31 +200,3 @@ def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
         raise
     listener.set_inheritable(False)
     return listener
-
-
-def end_with(parent: int) -> None:
-    """Let this process be told to stop when the one that started it dies."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-@contextmanager
-def _woken(
-    signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD),
-) -> Iterator[socket.socket]:
-    """Give a socket that tells the numbers of signals as they come."""
-    told, teller = socket.socketpair()
-    for each in (told, teller):
-        each.setblocking(False)
-    before = {each: signal.signal(each, lambda *_: None) for each in signals}
-    old = signal.set_wakeup_fd(teller.fileno())
-    try:
-        yield told
-    finally:
-        signal.set_wakeup_fd(old)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        told.close()
-        teller.close()

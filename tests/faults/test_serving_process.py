@@ -69,6 +69,7 @@ class Traffic:
     address: str
     answers: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    failed_at: list[float] = field(default_factory=list)
     is_over: bool = False
 
     async def flow(self, fresh_connections: bool) -> None:
@@ -87,9 +88,11 @@ class Traffic:
             return False
         except httpx.HTTPError as error:
             self.failed.append(repr(error))
+            self.failed_at.append(began_at)
             return False
         if answer.status_code != 200:
             self.failed.append(f"{answer.status_code} {answer.text}")
+            self.failed_at.append(began_at)
         else:
             self.answers.append((began_at, answer.json()))
         return "close" not in answer.headers.get("connection", "")
