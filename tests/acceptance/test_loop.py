@@ -130,12 +130,16 @@ def test_a_breach_retires_the_champion_while_the_endpoint_answers(office):
     before = office.ask("loans")["version"]
     with Traffic(office, "loans") as traffic:
         office.drop("wednesday.csv", 600, seed=3, model="loans", flipped=True)
-        (run,) = eventually(lambda: ended(office, "retire", "loans"))
+        (run,) = eventually(lambda: ended(office, "retire", "loans", "retired"))
         serves(office, "loans", FALLBACK)
     assert traffic.failures == []
     assert set(traffic.versions) == {before, FALLBACK}
     assert run["name"] == f"retire-loans-v{before}"
-    assert run["created_by"]["display_value"] == "tenure-retire"
+    # On the minute `reconcile` may be quicker than the event; who comes second does nothing.
+    by_event = (run["created_by"] or {}).get("display_value") == "tenure-retire"
+    assert by_event or "by:system:reconcile" in run["tags"]
+    others = [one for one in ended(office, "retire", "loans") if one["id"] != run["id"]]
+    assert {one["state_name"] for one in others} <= {"Skipped"}
     asked = {"instances": [{"income": 0.5, "debt": -0.25}]}
     gone = office.endpoint(f"/v1/models/loans/versions/{before}:predict", asked)
     assert gone.status_code == 410
