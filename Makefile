@@ -26,17 +26,20 @@ install: .venv/.installed
 demo: install
 	@$(BIN)/python -m examples.demo $(if $(KEEP),--keep)
 
-# These wait for servers and runners much of their time, and the others mostly compute: side by side
-# they take little longer than the longer of the two.
-BESIDE := tests/acceptance tests/contracts tests/docs tests/deployments tests/unit/trial
+# Those that start servers and runners, or kill them, wait much of their time; the others mostly
+# compute: side by side they take little longer than the longest of the three.
+STARTED := tests/acceptance tests/contracts tests/docs tests/deployments tests/unit/trial
+KILLED := tests/faults tests/flows tests/tasks
 
 test: install
 	@mkdir -p build
-	@$(BIN)/python -m pytest --durations=20 $(BESIDE) >build/beside.txt 2>&1 & \
-	beside=$$!; trap "kill -INT $$beside 2>/dev/null" INT TERM; \
-	$(BIN)/python -m pytest --durations=20 $(addprefix --ignore=,$(BESIDE)); code=$$?; \
-	echo "The tests that ran beside these (live in build/beside.txt):"; \
-	wait $$beside || code=$$?; cat build/beside.txt; exit $$code
+	@$(BIN)/python -m pytest --durations=20 $(STARTED) >build/started.txt 2>&1 & started=$$!; \
+	$(BIN)/python -m pytest --durations=20 $(KILLED) >build/killed.txt 2>&1 & killed=$$!; \
+	trap "kill -INT $$started $$killed 2>/dev/null" INT TERM; \
+	$(BIN)/python -m pytest --durations=20 $(addprefix --ignore=,$(STARTED) $(KILLED)); code=$$?; \
+	echo "The tests that ran beside these (live in build/killed.txt and build/started.txt):"; \
+	wait $$killed || code=$$?; cat build/killed.txt; \
+	wait $$started || code=$$?; cat build/started.txt; exit $$code
 
 check: lint types contracts
 

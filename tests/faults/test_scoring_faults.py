@@ -124,10 +124,13 @@ def test_a_run_of_several_processes_is_killed_and_finished(ready: Workspace, rep
     for pid in orphans:  # they notice by themselves
         if psutil.pid_exists(pid):
             psutil.Process(pid).wait(timeout=30)
-    assert set(outputs(ready).items()) < set(wanted.items())
+    whole = outputs(ready)
+    assert set(whole.items()) < set(wanted.items())
     assert in_child(lambda: run(ready, workers=2)) == 0
     assert_whole(ready, wanted)
-    assert not [name for name in left_behind(ready) if name.endswith(".arrow")]
+    # Pieces of what was whole when everybody died are swept a day later, as another run may read.
+    pieces = {Path(name).parent.name for name in left_behind(ready) if name.endswith(".arrow")}
+    assert {name.partition("-")[0] for name in pieces} <= {name[0] for name in whole}
 
 
 def test_two_runs_at_once_score_each_partition_once(ready: Workspace) -> None:
