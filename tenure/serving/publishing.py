@@ -45,7 +45,16 @@ class MetricsFile:
 
 def counted(workspace: Workspace) -> dict[str, Any]:
     """Return what all processes counted, those that are gone among them; changes nothing."""
-    past, known = _past(workspace)
+    while True:
+        before = _past_bytes(workspace)
+        found = _counted(workspace, before)
+        # A file that was added to the past meanwhile would be in neither.
+        if _past_bytes(workspace) == before:
+            return found
+
+
+def _counted(workspace: Workspace, so_far: bytes) -> dict[str, Any]:
+    past, known = _past(so_far)
     found = [past] if past else []
     for file in sorted(workspace.spool.glob("metrics-*.json")):
         said = None if file.name in known else _read(file)
@@ -56,7 +65,7 @@ def counted(workspace: Workspace) -> dict[str, Any]:
 
 def fold(workspace: Workspace) -> None:
     """Add the numbers of processes that are gone to the past, once each; for one process only."""
-    past, known = _past(workspace)
+    past, known = _past(_past_bytes(workspace))
     gone = []
     for file in sorted(workspace.spool.glob("metrics-*.json")):
         said = _read(file)
@@ -81,11 +90,18 @@ def _ended(counts: dict[str, Any]) -> dict[str, Any]:
     return counts | {"in_flight": 0}
 
 
-def _past(workspace: Workspace) -> tuple[dict[str, Any] | None, set[str]]:
+def _past_bytes(workspace: Workspace) -> bytes:
     try:
-        said = orjson.loads(workspace.spool.joinpath(_PAST).read_bytes())
-        return said["counted"], set(said["of"])
-    except (OSError, ValueError, KeyError):
+        return workspace.spool.joinpath(_PAST).read_bytes()
+    except OSError:
+        return b""
+
+
+def _past(said: bytes) -> tuple[dict[str, Any] | None, set[str]]:
+    try:
+        read = orjson.loads(said)
+        return read["counted"], set(read["of"])
+    except (ValueError, KeyError):
         return None, set()
 
 

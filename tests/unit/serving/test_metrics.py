@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from tenure.predictions.status import ServedModel, ServerStatus
+from tenure.serving import publishing
 from tenure.serving.metrics import MOST_SERIES, Metrics, added
 from tenure.serving.publishing import MetricsFile, counted, fold, forget
 from tenure.serving.speaking import COUNTERS, exposition
@@ -165,3 +166,24 @@ def test_what_an_ended_process_had_counted_stays_and_is_added_once(place: Worksp
     assert counted(place)["in_flight"] == 0
     forget(place)
     assert said(counted(place))[total] == 4
+
+
+def test_whoever_looks_while_an_ended_process_is_added_to_the_past_misses_nothing(
+    place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MetricsFile(place, some()).write()
+    command = [sys.executable, "-c", GONE, str(place.root), str(place.project)]
+    subprocess.run(command, check=True, cwd=place.project)
+    before = said(counted(place))
+    read, folds = publishing._past_bytes, [1]
+
+    def then_fold(workspace: Workspace) -> bytes:
+        found = read(workspace)
+        if folds:
+            folds.pop()
+            fold(workspace)
+        return found
+
+    monkeypatch.setattr(publishing, "_past_bytes", then_fold)
+    assert said(counted(place)) == before
+    assert not folds
