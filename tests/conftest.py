@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tenure.workspace import Workspace, open_workspace
 
 PROJECT = Path(__file__).parents[1]
+
+# How long an example takes is the machine's business: no test fails for it.
+settings.register_profile("timeless", deadline=None)
+settings.load_profile("timeless")
 
 
 @pytest.fixture
