@@ -234,7 +234,10 @@ def serve() -> None:
     questions = os.fdopen(0, "rb")  # `sys.stdin` of a fork may be another file
     for line in questions:
         answer = _answer_in_child(orjson.loads(line))
-        os.write(answers, answer + b"\n")
+        try:
+            os.write(answers, answer + b"\n")
+        except BrokenPipeError:
+            return  # the asker was killed meanwhile
 
 
 def _answer_in_child(request: dict[str, Any]) -> bytes:
