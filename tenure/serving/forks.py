@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.context import ForkProcess as Forked
 
-__all__ = ["SIGNALS", "Forked", "begin", "rename", "woken"]
+__all__ = ["Forked", "begin", "woken"]
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 _PARENT_DEATH, _NAME = 1, 15  # PR_SET_PDEATHSIG, PR_SET_NAME
 _FORK = multiprocessing.get_context("fork")
@@ -34,11 +34,11 @@ def begin(name: str, work: Callable[[], int]) -> Forked:
         work: what it does.
     """
     made = _FORK.Process(target=_run, args=(name, work, os.getpid()), name=name)
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         made.start()
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     return made
 
 
@@ -47,14 +47,13 @@ def _run(name: str, work: Callable[[], int], parent: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    rename(name)
+    _rename(name)
     _end_with(parent)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     sys.exit(work())
 
 
-def rename(name: str) -> None:
-    """Call this process something where processes are listed; 15 characters at most."""
+def _rename(name: str) -> None:
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_NAME, name.encode(), 0, 0, 0)
 
@@ -72,7 +71,7 @@ def woken() -> Iterator[socket.socket]:
     told, teller = socket.socketpair()
     for each in (told, teller):
         each.setblocking(False)
-    before = {each: signal.signal(each, lambda *_: None) for each in SIGNALS}
+    before = {each: signal.signal(each, lambda *_: None) for each in _SIGNALS}
     old = signal.set_wakeup_fd(teller.fileno())
     try:
         yield told

@@ -233,7 +233,7 @@ def _serve_alone(
     options: Options,
     is_shared: bool = False,
 ) -> int:
-    golden.begin()  # nothing is known here yet that an artifact might look for
+    golden.begin()  # no ledger, log or model is open here yet
     serve(workspace, host, port, allow_hosts=allow_hosts, options=options, is_shared=is_shared)
     return 0
 

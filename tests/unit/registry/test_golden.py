@@ -205,3 +205,22 @@ def test_one_that_is_forked_off_a_process_that_just_began_is_no_less_strict(tmp_
     told = ended.stdout.splitlines()
     for line, said in zip(told, ("memory", "SIGABRT", "without an answer", "OSError"), strict=True):
         assert said in line
+
+
+def test_nothing_is_said_of_an_asker_that_was_killed_meanwhile() -> None:
+    asked = subprocess.Popen(
+        [sys.executable, "-m", "tenure.registry.golden"],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert asked.stdin is not None
+    assert asked.stdout is not None
+    assert asked.stderr is not None
+    asked.stdout.close()
+    asked.stdin.write(b'{"wall_s": 60}\n')
+    asked.stdin.close()
+    assert asked.wait(120) == 0
+    assert asked.stderr.read() == b""
+    asked.stderr.close()
